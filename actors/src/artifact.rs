@@ -1,0 +1,179 @@
+//! What a start needs, and what a build tells about itself.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    ids::{BuildId, JobId, ProcessName},
+    spec::Mode,
+};
+
+/// A program that can be started, with the environment that was evaluated for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// The build that made it; `None` where nothing is built.
+    pub build: Option<BuildId>,
+    /// Which mode a run of it is in.
+    pub mode: Mode,
+    /// What to execute: a path, or a name to look up in the PATH of the environment.
+    pub program: PathBuf,
+    /// What direnv and cargo add to the daemon's own environment.
+    pub environment: Arc<Environment>,
+}
+
+/// Changes to the environment, and the files that they depend upon.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// Variables to set, or to remove where the value is `None`.
+    pub changes: BTreeMap<OsString, Option<OsString>>,
+    /// The files that direnv watches: when one differs, the evaluation is out of date.
+    pub watches: Vec<Watch>,
+}
+
+/// A file as it was when direnv was evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// The file.
+    pub path: PathBuf,
+    /// Its modification time in whole seconds; `None` if it did not exist.
+    pub modified: Option<i64>,
+}
+
+/// Fact: the builder finished a job. `job` tells whether anybody still waits for it.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct BuildDone {
+    /// The request that this answers.
+    pub job: JobId,
+    /// What came of it. A cancelled job is never reported.
+    pub outcome: Result<Built, BuildFailure>,
+}
+
+/// Fact: cargo was started for a job.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct BuildStarted {
+    /// The request that it serves.
+    pub job: JobId,
+    /// Its id.
+    pub build: BuildId,
+    /// Its mode.
+    pub mode: Mode,
+}
+
+/// A job that succeeded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Built {
+    /// What can be started now.
+    pub artifact: Artifact,
+    /// What cargo said; `None` where nothing was built.
+    pub report: Option<BuildReport>,
+}
+
+/// A job that failed: cargo found an error, or could not be run, or direnv refused.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BuildFailure {
+    /// In words, with the next step to take where it is not the source that is wrong.
+    pub reason: String,
+    /// What cargo said; `None` if it did not come to a build.
+    pub report: Option<BuildReport>,
+}
+
+/// What one run of cargo told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BuildReport {
+    /// Its id; its log is found by it.
+    pub id: BuildId,
+    /// Its mode.
+    pub mode: Mode,
+    /// When it ended.
+    pub at: SystemTime,
+    /// How long it took.
+    pub took: Duration,
+    /// How many errors there were in all.
+    pub error_count: usize,
+    /// How many warnings there were in all.
+    pub warning_count: usize,
+    /// The first errors, at most [`BuildReport::MOST_ERRORS`].
+    pub errors: Vec<Diagnostic>,
+}
+
+impl BuildReport {
+    /// How many errors are kept with their text; the build log has all.
+    pub const MOST_ERRORS: usize = 5;
+    /// How long the rendered text of one error may be, in bytes.
+    pub const MOST_RENDERED: usize = 2_000;
+
+    /// [`BuildReport::at`] as readers receive it.
+    #[must_use]
+    pub fn timestamp(&self) -> Timestamp {
+        Timestamp::try_from(self.at).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// One finding of the compiler.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Diagnostic {
+    /// `error` or `warning`.
+    pub level: String,
+    /// The compiler's code, such as `E0308`.
+    pub code: Option<String>,
+    /// The source file, relative to the project.
+    pub file: Option<String>,
+    /// The line, from 1.
+    pub line: Option<usize>,
+    /// The column, from 1.
+    pub column: Option<usize>,
+    /// The finding in one sentence.
+    pub message: String,
+    /// The finding as the compiler shows it, without colours.
+    pub rendered: String,
+}
+
+/// What a process asks of the builder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Evaluate direnv, then build. Where nothing is built, only the first.
+    Compile(Mode),
+    /// Use this artifact again; evaluate direnv only if a watched file changed.
+    Reuse(Artifact),
+}
+
+/// Command to the builder: a newer request of the same process replaces the queued one and cancels
+/// the running one. Answered at once; the outcome comes as [`BuildDone`].
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "Result<(), BuilderClosed>")]
+pub struct Build {
+    /// Who asks.
+    pub process: ProcessName,
+    /// The id that [`BuildDone`] will carry.
+    pub job: JobId,
+    /// What to do.
+    pub work: Work,
+    /// Artifacts that must not be tidied away: what runs, and the last good one.
+    pub keep: Vec<PathBuf>,
+}
+
+/// Command to the builder: drop what this process asked for.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct CancelBuild {
+    /// Who asked.
+    pub process: ProcessName,
+    /// The request to drop; an older or newer one is left alone.
+    pub job: JobId,
+}
+
+/// The builder takes no more work because the daemon ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the daemon is shutting down")]
+pub struct BuilderClosed;

@@ -1,0 +1,128 @@
+//! Names and numbers of things. A fact that carries an id which is no longer current is ignored,
+//! so no late message can touch what replaced its subject.
+
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The name of a `[process.*]` entry: `[A-Za-z0-9_-]+`, but not `build`, because `[build …]` marks
+/// build output in what the daemon passes on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessName(Arc<str>);
+
+/// Why a text is no process name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadName {
+    /// Empty, or with a character outside the permitted set.
+    #[error("a name consists of letters, digits, `_` and `-` ([A-Za-z0-9_-]+)")]
+    Characters,
+    /// The word that marks build output.
+    #[error("`build` marks build output and cannot name a process")]
+    Reserved,
+}
+
+impl ProcessName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ProcessName {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let permitted = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if text.is_empty() || !text.chars().all(permitted) {
+            return Err(BadName::Characters);
+        }
+        if text == "build" {
+            return Err(BadName::Reserved);
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for ProcessName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl From<u64> for $name {
+            fn from(number: u64) -> Self {
+                Self(number)
+            }
+        }
+    };
+}
+
+number! {
+    /// One life of one child, from its start to its end. Unique in the project, from 1.
+    RunId
+}
+number! {
+    /// One run of cargo. Unique in the project, from 1.
+    BuildId
+}
+number! {
+    /// One request of a process to the builder, whether or not it comes to a build. Unique in the
+    /// process.
+    JobId
+}
+number! {
+    /// One parked caller, who gets exactly one answer. Unique in the process.
+    Ticket
+}
+
+/// Hands out ids from 1 on. Clones continue one series, so ids are unique in the project.
+#[derive(Clone, Debug)]
+pub struct Sequence<T> {
+    last: Arc<AtomicU64>,
+    kind: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T: From<u64>> Sequence<T> {
+    /// A series whose first id is 1.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            last: Arc::default(),
+            kind: std::marker::PhantomData,
+        }
+    }
+
+    /// The next id.
+    #[must_use]
+    pub fn next(&self) -> T {
+        T::from(self.last.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
+impl<T: From<u64>> Default for Sequence<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,27 @@
+//! The actors of background-process-manager and the messages they exchange.
+//!
+//! # Theory of operation
+//!
+//! * [`ProcessActor`](process_actor), one per `[process.*]` entry, owns the life of one process. What
+//!   it does next is decided by a pure state machine ([`lifecycle`]); the actor translates messages
+//!   into its events and performs its effects.
+//! * [`BuilderActor`](builder_actor) turns a request into an [`artifact`]: direnv, cargo, a copy.
+//! * [`LogStoreActor`](log_store_actor) reads every pipe, keeps the lines, searches them.
+//! * [`ModeActor`](mode_actor) is the idle clock.
+//! * The [`reaper`] owns every child process and knows which trees are alive. It and the first two
+//!   live on one thread, so a start and its registration cannot be torn apart by an exit; the log
+//!   store has a thread of its own.
+//!
+//! Commands are imperative and answer a `Result`, facts are past tense and answer nothing, questions
+//! are `Describe…` or `Search`. Nothing here knows HTTP, MCP, TOML or a terminal.
+
+pub mod artifact;
+pub mod children;
+pub mod exit;
+pub mod ids;
+pub mod logs;
+pub mod pattern;
+pub mod report;
+pub mod restart;
+pub mod search;
+pub mod spec;

@@ -1,0 +1,124 @@
+//! The log store's messages: what producers send and what readers ask.
+
+use std::{os::fd::OwnedFd, time::SystemTime};
+
+use bytes::Bytes;
+
+use crate::{
+    exit::Exit,
+    ids::{BuildId, ProcessName, RunId},
+    spec::Mode,
+};
+
+/// Which of the two outputs a line came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// The output of one run or of one build.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LogKey {
+    /// Whose output.
+    pub process: ProcessName,
+    /// Which.
+    pub source: Source,
+}
+
+/// What printed the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A run of the program.
+    Run(RunId),
+    /// A run of cargo.
+    Build(BuildId),
+}
+
+/// Command: begin a log. `outputs` are pipes that the store reads to their end, non-blocking.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct OpenLog {
+    /// Which log.
+    pub key: LogKey,
+    /// The mode of the run or build.
+    pub mode: Mode,
+    /// When it began.
+    pub at: SystemTime,
+    /// The pipes to read.
+    pub outputs: Vec<(Stream, OwnedFd)>,
+}
+
+/// Command: add bytes to a log that no pipe brings (rendered diagnostics). Lines may be split over
+/// several of these.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Append {
+    /// Which log.
+    pub key: LogKey,
+    /// Which stream they count as.
+    pub stream: Stream,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+/// Fact: a run ended that should not have. Its log takes what is still in the pipes, bounded in
+/// time when a grandchild holds them, and ends.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Crashed {
+    /// Whose run.
+    pub process: ProcessName,
+    /// Which run.
+    pub run: RunId,
+    /// How it ended.
+    pub exit: Exit,
+}
+
+/// Fact: a run ended because it was told to. Its log ends as with [`Crashed`].
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Stopped {
+    /// Whose run.
+    pub process: ProcessName,
+    /// Which run.
+    pub run: RunId,
+    /// How it ended.
+    pub exit: Exit,
+}
+
+/// Fact: a build ended. Its log ends as with [`Crashed`].
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct BuildEnded {
+    /// Whose build.
+    pub process: ProcessName,
+    /// Which build.
+    pub build: BuildId,
+    /// How.
+    pub ending: BuildEnding,
+}
+
+/// How a build ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuildEnding {
+    /// There is an artifact.
+    Succeeded,
+    /// There is none.
+    Failed,
+    /// Nobody wanted it any more.
+    Cancelled,
+}
+
+/// Question: the last lines of a run, as an agent reads them. Answered once the run's log has
+/// ended, so that what it printed last is in it.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "Vec<String>")]
+pub struct DescribeLastLines {
+    /// Which log.
+    pub key: LogKey,
+    /// How many lines at most.
+    pub count: usize,
+}

@@ -1,0 +1,252 @@
+//! What readers receive: plain data, the JSON shapes that agents, screens and scripts depend upon.
+//!
+//! What is unknown is null, never missing. Absolute times are RFC 3339 in UTC and end in `at`.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    artifact::Diagnostic,
+    ids::{BuildId, RunId},
+    spec::{Mode, ProcessType},
+};
+
+/// What a process is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StateName {
+    /// Not asked to run.
+    Stopped,
+    /// A build is under way.
+    Building,
+    /// A new child has not shown yet that it is ready.
+    Proving,
+    /// Ready.
+    Running,
+    /// Told to stop, nothing serves.
+    Stopping,
+    /// Crashed or failed; waits for the next attempt.
+    BackingOff,
+}
+
+/// Whether what runs is known to be ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// It proved itself.
+    Ready,
+    /// It has not proved itself yet.
+    Unready,
+}
+
+/// Why what runs is not the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Behind {
+    /// The newest sources do not compile.
+    BuildFailed,
+    /// The newest build did not prove itself.
+    RolledBack,
+    /// The sources changed since it was built.
+    SourcesChanged,
+}
+
+/// What connects the process to its port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Connections {
+    /// The process binds its own sockets.
+    Own,
+}
+
+/// One process in `get_status`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct ProcessReport {
+    /// The name of its `[process.*]` entry.
+    pub name: String,
+    /// The entry's type.
+    pub r#type: ProcessType,
+    /// What it is doing.
+    pub state: StateName,
+    /// Mode of what runs, or of what was tried last.
+    pub mode: Mode,
+    /// Whether a child works, also while a build goes on.
+    pub serving: bool,
+    /// Whether what runs is ready; null when nothing runs.
+    pub health: Option<Health>,
+    /// Why what runs is not the newest; null when it is.
+    pub behind: Option<Behind>,
+    /// Id of the run that serves.
+    pub run: Option<RunId>,
+    /// Pid of the child that serves.
+    pub pid: Option<u32>,
+    /// How long that child has been up.
+    pub uptime_seconds: Option<f64>,
+    /// Requested restarts since the daemon's start.
+    pub restarts: u64,
+    /// Crashes since the daemon's start.
+    pub crashes: u64,
+    /// Crashes and failed attempts since the last stable run.
+    pub crashes_in_a_row: u32,
+    /// Time until the next attempt while it backs off.
+    pub next_attempt_in_seconds: Option<f64>,
+    /// What connects it to its port.
+    pub connections: Connections,
+    /// How the last child ended.
+    pub last_exit: Option<LastExit>,
+    /// The last build that ended.
+    pub last_build: Option<LastBuild>,
+    /// What happened, newest first, at most 10.
+    pub events: Vec<EventReport>,
+}
+
+/// How a child ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LastExit {
+    /// Which run.
+    pub run: RunId,
+    /// Its exit code, if it returned one.
+    pub code: Option<i32>,
+    /// The signal that ended it, if one did.
+    pub signal: Option<i32>,
+    /// In words: `exit code 3`, `signal 9 (SIGKILL)`.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How a build ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildOutcome {
+    /// There is an artifact.
+    Ok,
+    /// There is none.
+    Failed,
+}
+
+/// The last build that ended.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct LastBuild {
+    /// Its id.
+    pub id: BuildId,
+    /// Its mode.
+    pub mode: Mode,
+    /// How it ended.
+    pub outcome: BuildOutcome,
+    /// How long it took.
+    pub seconds: f64,
+    /// How many errors.
+    pub errors: usize,
+    /// How many warnings.
+    pub warnings: usize,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+/// The kinds of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// A child was started.
+    Started,
+    /// A requested restart succeeded.
+    Restarted,
+    /// A child ended that should not have.
+    Crashed,
+    /// The next attempt waits.
+    BackingOff,
+    /// cargo was started.
+    BuildStarted,
+    /// There is a new artifact.
+    BuildDone,
+    /// There is none.
+    BuildFailed,
+    /// The mode changed.
+    Mode,
+    /// A child ended because it was told to.
+    Stopped,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct EventReport {
+    /// When.
+    pub at: Timestamp,
+    /// How long ago.
+    pub age_seconds: f64,
+    /// Of which kind.
+    pub kind: EventKind,
+    /// In words.
+    pub text: String,
+}
+
+/// What came of a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The new child runs; the old one was stopped first.
+    Restarted,
+    /// Time ran out; the restart goes on.
+    Building,
+    /// The sources do not compile; what ran goes on.
+    BuildFailed,
+    /// The new child died at once.
+    Crashed,
+    /// The daemon ends.
+    ShuttingDown,
+}
+
+impl Outcome {
+    /// Whether the change is live.
+    #[must_use]
+    pub fn ok(self) -> bool {
+        self == Self::Restarted
+    }
+
+    /// Whether an agent must do something about it.
+    #[must_use]
+    pub fn is_error(self) -> bool {
+        !matches!(self, Self::Restarted | Self::Building)
+    }
+}
+
+/// The answer to `restart`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct RestartReport {
+    /// The process.
+    pub process: String,
+    /// True means that the change is live.
+    pub ok: bool,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Mode of what serves now, or of what was tried.
+    pub mode: Mode,
+    /// Run that serves now.
+    pub run: Option<RunId>,
+    /// Pid that serves now.
+    pub pid: Option<u32>,
+    /// The build of this restart.
+    pub build: Option<BuildId>,
+    /// How long it took.
+    pub build_seconds: Option<f64>,
+    /// How long nothing served: from the old child's stop signal to the new child's start.
+    pub pause_ms: Option<f64>,
+    /// How long the new child took to say that it is ready; null when it says nothing.
+    pub ready_after_ms: Option<f64>,
+    /// How many errors the build had.
+    pub error_count: usize,
+    /// How many warnings the build had.
+    pub warning_count: usize,
+    /// The first errors.
+    pub errors: Vec<Diagnostic>,
+    /// How the new child ended, if it died.
+    pub exit: Option<LastExit>,
+    /// What it printed last, if it died.
+    pub last_lines: Vec<String>,
+    /// Why what serves is not the newest; null when it is.
+    pub behind: Option<Behind>,
+    /// What to do next; null when there is nothing to do.
+    pub next: Option<String>,
+}

@@ -1,0 +1,74 @@
+//! How others ask a process to restart, and how they see what it does.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
+
+use crate::{
+    report::{ProcessReport, RestartReport},
+    spec::Mode,
+};
+
+/// Why a restart happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The daemon starts.
+    Boot,
+    /// Somebody asked for it.
+    Requested,
+    /// Nobody has worked on it for a long time.
+    Idle,
+}
+
+/// Command: build in `mode`, then swap. Answered at once with the place where the outcome will
+/// arrive; whoever drops it loses the answer, not the restart.
+#[derive(Clone, Copy, Debug, actix::Message)]
+#[rtype(result = "Result<Pending, ShuttingDown>")]
+pub struct Restart {
+    /// What to build.
+    pub mode: Mode,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Where the outcome of a restart arrives. Closed without an answer only when the process's actor
+/// is gone.
+pub type Pending = oneshot::Receiver<RestartReport>;
+
+/// The process takes no more orders because the daemon ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the daemon is shutting down")]
+pub struct ShuttingDown;
+
+/// Command: end, for good. Answered when nobody of the process is left.
+#[derive(Clone, Copy, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Shutdown;
+
+/// A process as it was after its last event. Published on every change, so that readers neither
+/// wait for an actor nor disturb it.
+pub trait Snapshot: Send + Sync {
+    /// What readers receive, with ages and waits as of `now`.
+    fn report(&self, now: Instant) -> ProcessReport;
+}
+
+/// Where a process publishes.
+pub type Board = watch::Receiver<Arc<dyn Snapshot>>;
+
+/// Fact: somebody works with the project; the idle clock begins anew.
+#[derive(Clone, Copy, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct ToolCalled;
+
+/// Fact: what runs of a process is now in this mode.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct ModeChanged {
+    /// Which process.
+    pub process: crate::ids::ProcessName,
+    /// Its mode.
+    pub mode: Mode,
+}

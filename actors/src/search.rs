@@ -1,0 +1,105 @@
+//! The question that readers ask the log store, and its answer.
+
+use std::time::SystemTime;
+
+use crate::{
+    ids::ProcessName,
+    logs::{Source, Stream},
+    pattern::Pattern,
+    spec::Mode,
+};
+
+/// Question: lines of one run or build.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "Result<Found, NoSuchLog>")]
+pub struct Search {
+    /// Whose lines.
+    pub process: ProcessName,
+    /// Of its runs or of its builds.
+    pub kind: LogKind,
+    /// Which: -1 the newest, -2 the one before; 0 the oldest kept, 1 the one after.
+    pub index: i64,
+    /// What to look for.
+    pub query: Query,
+}
+
+/// Runs or builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LogKind {
+    /// Output of the program.
+    Runs,
+    /// Output of cargo.
+    Builds,
+}
+
+/// What to look for in a log, and how much of it to show.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Only lines that match; all without it.
+    pub pattern: Option<Pattern>,
+    /// Lines shown around each match.
+    pub context: usize,
+    /// How many matches to show.
+    pub extent: Extent,
+    /// Only lines of this stream.
+    pub stream: Option<Stream>,
+    /// The most bytes that [`Found::text`] may have.
+    pub budget: usize,
+}
+
+/// How many matches to show. A match is shown with its context or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The first ones.
+    Head(usize),
+    /// The last ones.
+    Tail(usize),
+    /// The last ones that fit the budget.
+    Fitting,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Which log was searched.
+    pub source: Source,
+    /// Its mode.
+    pub mode: Mode,
+    /// When it began.
+    pub began: SystemTime,
+    /// How it ended, in words (`crashed: signal 9 (SIGKILL)`, `stopped: exit code 0`, `succeeded`,
+    /// `failed`, `cancelled`); `None` while it goes on.
+    pub ending: Option<String>,
+    /// Lines kept in this log, of the stream that was asked for.
+    pub kept: u64,
+    /// Lines that matched.
+    pub matched: u64,
+    /// Matches that [`Found::text`] shows.
+    pub shown: u64,
+    /// Lines of this log that are gone because memory is bounded.
+    pub evicted: u64,
+    /// Bytes cut out of the middle of shown lines because the lines are long.
+    pub shortened: u64,
+    /// The lines, oldest first, each with its mark (` * ` a match, three spaces context) and a
+    /// newline; `--` between blocks that do not touch.
+    pub text: String,
+}
+
+/// There is no such log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoSuchLog {
+    /// The process has none of that kind yet.
+    #[error("nothing was recorded yet")]
+    None,
+    /// There are some, but not that one. Its place: the indexes -`kept`..=-1 and 0..`kept` exist.
+    #[error("index {index} does not exist: {kept} are kept, so -{kept} to -1 and 0 to {} do", .kept - 1)]
+    Index {
+        /// What was asked for.
+        index: i64,
+        /// How many are kept.
+        kept: usize,
+    },
+    /// The search was abandoned because the daemon ends.
+    #[error("the daemon is shutting down")]
+    Closed,
+}
