@@ -121,6 +121,18 @@ impl<T: From<u64>> Sequence<T> {
     }
 }
 
+#[cfg(test)]
+impl<T> Sequence<T> {
+    /// A series of its own that goes on where this one stands.
+    pub(crate) fn fork(&self) -> Self {
+        let last = Arc::new(AtomicU64::new(self.last.load(Ordering::Relaxed)));
+        Self {
+            last,
+            kind: self.kind,
+        }
+    }
+}
+
 impl<T: From<u64>> Default for Sequence<T> {
     fn default() -> Self {
         Self::new()

@@ -16,9 +16,11 @@
 //! are `Describe…` or `Search`. Nothing here knows HTTP, MCP, TOML or a terminal.
 
 pub mod artifact;
+pub mod back_off;
 pub mod children;
 pub mod exit;
 pub mod ids;
+pub mod lifecycle;
 pub mod logs;
 pub mod pattern;
 pub mod report;
