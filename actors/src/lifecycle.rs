@@ -128,6 +128,27 @@ impl Lifecycle {
         }
     }
 
+    /// Whether it is told to end, or has ended.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        matches!(
+            self.state,
+            State::Gone | State::Stopping { next: Next::Gone }
+        )
+    }
+
+    /// Whether the outcome of this job still matters.
+    #[must_use]
+    pub fn awaits(&self, wanted: JobId) -> bool {
+        matches!(self.state, State::Building { job, .. } if job == wanted)
+    }
+
+    /// Whether somebody waits for the outcome of a restart.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Whether this run was told to leave, or its leader died.
     #[must_use]
     pub fn is_leaving(&self, run: RunId) -> bool {

@@ -196,7 +196,7 @@ impl World {
                     assert!(self.told_to_leave.insert(run), "{run} is told twice");
                 }
                 Effect::Kill { run } => {
-                    assert!(self.trees.contains(&run), "{run} is killed when gone")
+                    assert!(self.trees.contains(&run), "{run} is killed when gone");
                 }
                 Effect::Crashed { run, .. } => assert!(!self.told_to_leave.contains(&run)),
                 Effect::Stopped { run, .. } => assert!(self.told_to_leave.contains(&run)),

@@ -1,0 +1,243 @@
+//! What happened to one process so far, and the picture of it that is published to readers.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::{
+    artifact::BuildReport,
+    exit::Exit,
+    ids::{BuildId, RunId},
+    lifecycle::{Lifecycle, Run, Serving, State},
+    report::{
+        Behind, BuildOutcome, Connections, EventKind, EventReport, Health, LastBuild, LastExit,
+        ProcessReport, StateName,
+    },
+    restart::Snapshot,
+    spec::{Mode, ProcessSpec},
+};
+
+/// How many events are kept.
+const EVENTS: usize = 10;
+
+/// What happened so far.
+#[derive(Clone, Debug)]
+pub struct History {
+    events: VecDeque<Arc<Happening>>,
+    last_exit: Option<LastExit>,
+    last_build: Option<LastBuild>,
+    restarts: u64,
+    crashes: u64,
+}
+
+/// Something that happened.
+#[derive(Debug)]
+struct Happening {
+    at: Timestamp,
+    since: Instant,
+    kind: EventKind,
+    text: String,
+}
+
+impl History {
+    /// Nothing happened yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            events: VecDeque::new(),
+            last_exit: None,
+            last_build: None,
+            restarts: 0,
+            crashes: 0,
+        }
+    }
+
+    /// Takes down an event.
+    pub fn note(&mut self, kind: EventKind, text: String) {
+        self.events.truncate(EVENTS - 1);
+        self.events.push_front(Arc::new(Happening {
+            at: wall_clock(),
+            since: Instant::now(),
+            kind,
+            text,
+        }));
+    }
+
+    /// Somebody asked for a restart.
+    pub fn restart_requested(&mut self) {
+        self.restarts += 1;
+    }
+
+    /// A child ended that should not have.
+    pub fn crashed(&mut self, run: RunId, exit: Exit) -> &LastExit {
+        self.crashes += 1;
+        self.ended(run, exit)
+    }
+
+    /// A child ended.
+    pub fn ended(&mut self, run: RunId, exit: Exit) -> &LastExit {
+        self.last_exit.insert(LastExit {
+            run,
+            code: exit.code(),
+            signal: exit.signal(),
+            text: exit.to_string(),
+            at: wall_clock(),
+        })
+    }
+
+    /// How the last child ended.
+    #[must_use]
+    pub fn last_exit(&self) -> Option<&LastExit> {
+        self.last_exit.as_ref()
+    }
+
+    /// A build ended.
+    pub fn built(&mut self, report: &BuildReport, outcome: BuildOutcome) {
+        self.last_build = Some(LastBuild {
+            id: report.id,
+            mode: report.mode,
+            outcome,
+            seconds: report.took.as_secs_f64(),
+            errors: report.error_count,
+            warnings: report.warning_count,
+            at: report.timestamp(),
+        });
+    }
+
+    /// Why a run of the build `running` is not the newest.
+    #[must_use]
+    pub fn behind(&self, running: Option<BuildId>) -> Option<Behind> {
+        let last = self.last_build.as_ref()?;
+        (running? < last.id).then_some(match last.outcome {
+            BuildOutcome::Failed => Behind::BuildFailed,
+            BuildOutcome::Ok => Behind::RolledBack,
+        })
+    }
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One process as it was after its last event.
+#[derive(Debug)]
+pub struct Picture {
+    spec: Arc<ProcessSpec>,
+    state: StateName,
+    mode: Mode,
+    serving: Option<(RunId, Option<u32>, Instant)>,
+    health: Option<Health>,
+    behind: Option<Behind>,
+    crashes_in_a_row: u32,
+    next_attempt: Option<Instant>,
+    history: History,
+}
+
+impl Picture {
+    /// Takes it. `pid_of` knows the children.
+    pub fn take(
+        spec: &Arc<ProcessSpec>,
+        machine: &Lifecycle,
+        history: &History,
+        pid_of: impl Fn(RunId) -> Option<u32>,
+    ) -> Self {
+        let serving = machine.serving();
+        Self {
+            spec: spec.clone(),
+            state: state_name(machine.state()),
+            mode: machine.mode(),
+            serving: serving.map(|run| (run.id, pid_of(run.id), run.since)),
+            health: serving.map(|run| health(machine, run)),
+            behind: serving.and_then(|run| history.behind(run.artifact.build)),
+            crashes_in_a_row: machine.crashes_in_a_row(),
+            next_attempt: match machine.state() {
+                State::BackingOff { until, .. } => Some(*until),
+                _ => None,
+            },
+            history: history.clone(),
+        }
+    }
+}
+
+impl Snapshot for Picture {
+    fn report(&self, now: Instant) -> ProcessReport {
+        let age = |since: Instant| rounded(now.saturating_duration_since(since));
+        ProcessReport {
+            name: self.spec.name.to_string(),
+            r#type: self.spec.program.kind(),
+            state: self.state,
+            mode: self.mode,
+            serving: self.serving.is_some(),
+            health: self.health,
+            behind: self.behind,
+            run: self.serving.map(|(run, ..)| run),
+            pid: self.serving.and_then(|(_, pid, _)| pid),
+            uptime_seconds: self.serving.map(|(.., since)| age(since)),
+            restarts: self.history.restarts,
+            crashes: self.history.crashes,
+            crashes_in_a_row: self.crashes_in_a_row,
+            next_attempt_in_seconds: self
+                .next_attempt
+                .map(|at| rounded(at.saturating_duration_since(now))),
+            connections: Connections::Own,
+            last_exit: self.history.last_exit.clone(),
+            last_build: self.history.last_build.clone(),
+            events: self
+                .history
+                .events
+                .iter()
+                .map(|event| EventReport {
+                    at: event.at,
+                    age_seconds: age(event.since),
+                    kind: event.kind,
+                    text: event.text.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn state_name(state: &State) -> StateName {
+    match state {
+        State::Idle | State::Gone => StateName::Stopped,
+        State::Building { .. } => StateName::Building,
+        State::Stopping { .. } => StateName::Stopping,
+        State::Proving { .. } => StateName::Proving,
+        State::Running { .. } => StateName::Running,
+        State::BackingOff { .. } => StateName::BackingOff,
+    }
+}
+
+fn health(machine: &Lifecycle, run: &Run) -> Health {
+    let proved = match machine.state() {
+        State::Running { .. } => true,
+        State::Building {
+            serving: Serving::Current(_) | Serving::StandIn(_),
+            ..
+        } => machine.good() == Some(&run.artifact),
+        _ => false,
+    };
+    if proved {
+        Health::Ready
+    } else {
+        Health::Unready
+    }
+}
+
+/// The time that people see.
+fn wall_clock() -> Timestamp {
+    Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// In seconds, to the millisecond: more only costs the reader's context.
+#[must_use]
+pub fn rounded(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
+}

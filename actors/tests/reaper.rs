@@ -1,0 +1,256 @@
+//! The reaper among real processes. One process can have only one reaper, so the tests take turns.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io::Read,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    rc::Rc,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bpm_actors::{
+    children::{Children, Launch, Marker, TreeEvent},
+    exit::Exit,
+    leftovers,
+    proc_table::{self, Identity},
+    reaper::{Reaper, ledger::Ledger},
+};
+use tokio::sync::mpsc;
+
+static TURN: Mutex<()> = Mutex::new(());
+
+struct Scene {
+    reaper: Reaper,
+    folder: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+struct Child {
+    tree: bpm_actors::children::TreeId,
+    pid: u32,
+    events: mpsc::UnboundedReceiver<TreeEvent>,
+    stdout: OwnedFd,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::new(folder.path().join("children.json"));
+        let reaper = Reaper::start(folder.path().to_owned(), ledger).unwrap();
+        Self {
+            reaper,
+            folder,
+            _turn: turn,
+        }
+    }
+
+    fn launch(&self, script: &str) -> Launch {
+        let path = std::env::var_os("PATH").unwrap();
+        Launch {
+            program: "sh".into(),
+            args: vec!["-c".into(), script.into()],
+            cwd: self.folder.path().to_owned(),
+            environment: vec![("PATH".into(), path)],
+            marker: Marker {
+                process: "main".parse().unwrap(),
+                run: "1".into(),
+            },
+        }
+    }
+
+    fn spawn(&self, script: &str) -> Child {
+        let (sender, events) = mpsc::unbounded_channel();
+        let owner = Box::new(move |event| {
+            // A test that has seen enough no longer listens.
+            let _ = sender.send(event);
+        });
+        let spawned = self.reaper.spawn(&self.launch(script), owner).unwrap();
+        Child {
+            tree: spawned.tree,
+            pid: spawned.pid,
+            events,
+            stdout: spawned.stdout,
+        }
+    }
+}
+
+impl Child {
+    /// Reads the pids that the child prints, one a line, until there are `count`.
+    async fn prints(&self, count: usize) -> Vec<u32> {
+        let pipe = std::fs::File::from(self.stdout.try_clone().unwrap());
+        let read = tokio::task::spawn_blocking(move || {
+            let mut pipe = pipe;
+            rustix::io::ioctl_fionbio(&pipe, false).unwrap();
+            let mut text = String::new();
+            let mut byte = [0];
+            while text.lines().count() < count || !text.ends_with('\n') {
+                assert_eq!(pipe.read(&mut byte).unwrap(), 1, "ended after {text:?}");
+                text.push(byte[0].into());
+            }
+            text
+        });
+        let text = read.await.unwrap();
+        text.lines().map(|line| line.parse().unwrap()).collect()
+    }
+
+    async fn ends(&mut self) -> Vec<TreeEvent> {
+        let mut events = Vec::new();
+        while events.last() != Some(&TreeEvent::Gone) {
+            events.push(self.events.recv().await.unwrap());
+        }
+        events
+    }
+}
+
+fn is_there(pid: u32) -> bool {
+    proc_table::Stat::of(pid).is_some()
+}
+
+#[actix::test]
+async fn an_exit_is_told_with_its_code_and_nothing_is_left() {
+    let scene = Scene::new();
+    let mut child = scene.spawn("exit 3");
+    assert_eq!(
+        child.ends().await,
+        [TreeEvent::Exited(Exit::Code(3)), TreeEvent::Gone]
+    );
+    assert!(!is_there(child.pid), "a zombie is left");
+}
+
+#[actix::test]
+async fn a_real_time_signal_is_an_exit_like_any_other() {
+    let scene = Scene::new();
+    let mut child = scene.spawn("kill -s RTMIN+3 $$ 2>/dev/null || kill -37 $$");
+    assert_eq!(
+        child.ends().await,
+        [TreeEvent::Exited(Exit::Signal(37)), TreeEvent::Gone]
+    );
+}
+
+#[actix::test]
+async fn a_child_leads_its_own_session_and_group_and_has_no_stdin() {
+    let scene = Scene::new();
+    let mut child = scene.spawn("read line || echo $$; exec sleep 1000");
+    assert_eq!(child.prints(1).await, [child.pid]);
+    let stat = proc_table::Stat::of(child.pid).unwrap();
+    assert_eq!((stat.session, stat.group), (child.pid, child.pid));
+    scene.reaper.kill(child.tree);
+    child.ends().await;
+}
+
+#[actix::test]
+async fn terminating_reaches_the_whole_group() {
+    let scene = Scene::new();
+    let mut child = scene.spawn("sleep 1000 & echo $!; wait");
+    let grandchild = child.prints(1).await[0];
+    scene.reaper.terminate(child.tree);
+    assert_eq!(
+        child.ends().await,
+        [TreeEvent::Exited(Exit::Signal(15)), TreeEvent::Gone]
+    );
+    assert!(!is_there(grandchild));
+}
+
+#[actix::test]
+async fn one_that_left_the_session_is_asked_when_its_leader_ended() {
+    let scene = Scene::new();
+    let mut child = scene.spawn("setsid sh -c 'echo $$; exec sleep 1000' & wait");
+    let grandchild = child.prints(1).await[0];
+    scene.reaper.terminate(child.tree);
+    child.ends().await;
+    assert!(!is_there(grandchild));
+}
+
+#[actix::test]
+async fn after_a_crash_a_double_forked_descendant_is_found_and_killed() {
+    let scene = Scene::new();
+    let mut child = scene.spawn(
+        "(setsid sh -c 'echo $$; trap \"\" TERM; sleep 1000; sleep 1000' &) ; read x; kill -9 $$",
+    );
+    let grandchild = child.prints(1).await[0];
+    assert_eq!(
+        child.events.recv().await,
+        Some(TreeEvent::Exited(Exit::Signal(9)))
+    );
+    assert!(is_there(grandchild));
+    scene.reaper.kill(child.tree);
+    assert_eq!(child.events.recv().await, Some(TreeEvent::Gone));
+    assert!(!is_there(grandchild));
+}
+
+#[actix::test]
+async fn one_that_threw_its_environment_and_session_away_is_remembered() {
+    let scene = Scene::new();
+    let mut child =
+        scene.spawn("setsid env -i sh -c 'echo $$; while :; do /bin/sleep 1000; done' & wait");
+    let grandchild = child.prints(1).await[0];
+    scene.reaper.kill(child.tree);
+    child.ends().await;
+    assert!(!is_there(grandchild));
+}
+
+#[actix::test]
+async fn one_that_hid_from_its_tree_is_found_at_the_very_end() {
+    let scene = Scene::new();
+    let mut child = scene.spawn(concat!(
+        "(setsid env -i sh -c 'echo $$; : > hidden; exec /bin/sleep 1000' &); ",
+        "until [ -e hidden ]; do sleep 0.01; done",
+    ));
+    let hidden = child.prints(1).await[0];
+    child.ends().await;
+    scene.reaper.end_strays().await;
+    assert!(!is_there(hidden));
+}
+
+#[actix::test]
+async fn the_end_of_one_tree_does_not_touch_another() {
+    let scene = Scene::new();
+    let mut one = scene.spawn("exec sleep 1000");
+    let mut other = scene.spawn("exec sleep 1000");
+    scene.reaper.kill(one.tree);
+    one.ends().await;
+    assert!(is_there(other.pid));
+    scene.reaper.kill(other.tree);
+    other.ends().await;
+}
+
+#[actix::test]
+async fn a_program_that_is_missing_is_an_error_and_not_an_exit() {
+    let scene = Scene::new();
+    let launch = Launch {
+        program: PathBuf::from("/no/such/program"),
+        ..scene.launch("")
+    };
+    let error = scene.reaper.spawn(&launch, Box::new(|_| ())).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot run /no/such/program: No such file or directory (os error 2)"
+    );
+    let launch = Launch {
+        cwd: PathBuf::from("/no/such/folder"),
+        ..scene.launch("exit 0")
+    };
+    let error = scene.reaper.spawn(&launch, Box::new(|_| ())).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot run sh: its working directory /no/such/folder is not there"
+    );
+}
+
+#[actix::test]
+async fn what_a_dead_daemon_left_is_found_by_its_marks_and_ended() {
+    let scene = Scene::new();
+    let mut child = scene.spawn(
+        "trap '' TERM; setsid sh -c 'echo $$; exec sleep 1000' & echo $$; sleep 1000; sleep 1000",
+    );
+    let pids = child.prints(2).await;
+    // As the next daemon would: it knows nothing but the folder.
+    let ledger = scene.folder.path().join("children.json");
+    let ended = leftovers::end(&ledger, scene.folder.path(), std::time::Duration::ZERO);
+    let ended = Rc::new(ended.await.unwrap());
+    assert!(*ended >= 2, "only {ended} were found");
+    child.ends().await;
+    assert!(pids.iter().all(|pid| Identity::of(*pid).is_none()));
+}
