@@ -15,7 +15,6 @@ mod value;
 mod tests;
 
 use std::{
-    fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -66,7 +65,7 @@ impl Config {
 
     /// One line for people: which file, and which processes it names.
     #[must_use]
-    pub fn summary(&self) -> impl fmt::Display + '_ {
+    pub fn summary(&self) -> String {
         let names: Vec<_> = self
             .processes
             .iter()
