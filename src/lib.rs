@@ -1,1 +1,5 @@
 //! The daemon and its clients.
+
+pub mod arguments;
+pub mod config;
+pub mod daemon;

@@ -1,0 +1,119 @@
+//! Which keys there are, and what to say about one that does not belong where it stands.
+
+use bpm_actors::spec::ProcessType;
+
+use super::entry::Entry;
+
+/// Keys of the file itself.
+pub(super) const TOP: [&str; 6] = [
+    "mcp_port",
+    "dev_timeout_hours",
+    "dev_crash_wait_seconds",
+    "release_crash_backoff_initial_seconds",
+    "release_crash_backoff_max_seconds",
+    "process",
+];
+
+/// The values of `type`.
+pub(super) const TYPES: [&str; 3] = ["rust", "npm", "command"];
+
+/// Keys of every `[process.NAME]`.
+const ANY: [&str; 6] = [
+    "type",
+    "cwd",
+    "env",
+    "stop_grace_seconds",
+    "in_place",
+    "target_dir",
+];
+
+/// Further keys where cargo builds.
+const RUST: [&str; 5] = ["args", "package", "bin", "features", "cargo_args"];
+
+/// Further keys where nothing is built.
+const COMMAND: [&str; 1] = ["command"];
+
+/// The keys of a `[process.NAME]`, those of all types where the type is not known.
+pub(super) fn of_process(kind: Option<ProcessType>) -> Vec<&'static str> {
+    let own: &[&[&str]] = match kind {
+        Some(ProcessType::Rust) => &[&ANY, &RUST],
+        Some(ProcessType::Npm | ProcessType::Command) => &[&ANY, &COMMAND],
+        None => &[&ANY, &RUST, &COMMAND],
+    };
+    own.concat()
+}
+
+/// Why `key` is not one of the file's own.
+pub(super) fn not_at_the_top(key: &str) -> String {
+    if of_process(None).contains(&key) {
+        return "belongs in a [process.NAME] table".to_owned();
+    }
+    unknown(key, &TOP, "here")
+}
+
+/// Why `key` is none of a process of this type.
+pub(super) fn not_in_process(key: &str, kind: Option<ProcessType>) -> String {
+    let valid = of_process(kind);
+    let place = match kind {
+        Some(ProcessType::Rust) => "for type = \"rust\"",
+        Some(ProcessType::Npm) => "for type = \"npm\"",
+        Some(ProcessType::Command) => "for type = \"command\"",
+        None => "here",
+    };
+    let owners = if RUST.contains(&key) {
+        "type = \"rust\""
+    } else if COMMAND.contains(&key) {
+        "type = \"npm\" and type = \"command\""
+    } else if TOP.contains(&key) && key != "process" {
+        return "belongs at the top of the file, above the first [process.NAME]".to_owned();
+    } else {
+        return unknown(key, &valid, place);
+    };
+    format!("belongs to {owners}; valid {place}: {}", valid.join(", "))
+}
+
+/// The type that the file names.
+pub(super) fn process_type(name: &str) -> Option<ProcessType> {
+    match name {
+        "rust" => Some(ProcessType::Rust),
+        "npm" => Some(ProcessType::Npm),
+        "command" => Some(ProcessType::Command),
+        _ => None,
+    }
+}
+
+/// Whether one of the entries was probably meant to be `key`, so that nobody need be told that
+/// `key` is missing.
+pub(super) fn is_misspelt(key: &str, valid: &[&str], entries: &[Entry<'_>]) -> bool {
+    let mut unknown = entries.iter().filter(|entry| !valid.contains(&entry.name));
+    unknown.any(|entry| nearest(entry.name, valid) == Some(key))
+}
+
+/// The one of `valid` that `word` was probably meant to be.
+pub(super) fn nearest<'v>(word: &str, valid: &[&'v str]) -> Option<&'v str> {
+    const ALIKE: f64 = 0.65;
+    let word = word.to_lowercase().replace('-', "_");
+    valid
+        .iter()
+        .map(|known| (likeness(&word, known), *known))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| known)
+}
+
+fn likeness(word: &str, known: &str) -> f64 {
+    // `port`, `stop_grace`: a piece of a longer name is meant more surely than a similar word.
+    let begins_a_piece = known.starts_with(word) || known.contains(&format!("_{word}"));
+    if word.len() >= 3 && begins_a_piece {
+        return 1.0 + strsim::normalized_levenshtein(word, known);
+    }
+    strsim::jaro_winkler(word, known)
+}
+
+fn unknown(key: &str, valid: &[&str], place: &str) -> String {
+    let valid_keys = valid.join(", ");
+    match nearest(key, valid) {
+        Some(meant) => format!("unknown key, did you mean {meant}? valid {place}: {valid_keys}"),
+        None => format!("unknown key; valid {place}: {valid_keys}"),
+    }
+}

@@ -1,0 +1,205 @@
+//! One `[process.NAME]`.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use bpm_actors::{
+    ids::ProcessName,
+    spec::{CargoTarget, CommandLine, CrashPolicy, ProcessSpec, ProcessType, Program},
+};
+
+use super::{
+    entry::{Entry, entries},
+    keys,
+    problem::Report,
+    value,
+};
+
+/// Time between SIGTERM and SIGKILL where the file does not say.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+/// The longest time between SIGTERM and SIGKILL, in seconds: a day.
+const MOST_GRACE: u32 = 86_400;
+/// How long a new child must live to count as ready.
+const SETTLE: Duration = Duration::from_secs(1);
+/// The longest name: it becomes the name of a folder.
+const LONGEST_NAME: usize = 100;
+/// Arguments of cargo that the daemon gives itself.
+const OWN_CARGO_ARGS: [&str; 4] = ["--release", "-r", "--profile", "--message-format"];
+
+/// What the file says about a process, before it is known whether it says enough.
+#[derive(Default)]
+struct Draft {
+    cwd: Option<PathBuf>,
+    env: Option<BTreeMap<String, String>>,
+    stop_grace: Option<Duration>,
+    command: Option<CommandLine>,
+    target: CargoTarget,
+}
+
+/// Reads one entry of the `process` table. `None` when something is wrong with it that leaves no
+/// process to speak of; the report says what.
+pub(super) fn read(
+    process: &Entry<'_>,
+    project: &Path,
+    crash_policy: CrashPolicy,
+    report: &mut Report<'_>,
+) -> Option<ProcessSpec> {
+    let name = name(process, report);
+    let Some(table) = process.value.as_table() else {
+        report.reject(process, no_table(process));
+        return None;
+    };
+    let fields = entries(&process.path, table);
+    let kind = kind(process, &fields, report);
+    let draft = draft(&fields, kind, project, report);
+
+    if matches!(kind, Some(ProcessType::Npm | ProcessType::Command)) {
+        require_command(process, &fields, kind, report);
+    }
+    let program = match kind? {
+        ProcessType::Rust => Program::Rust(draft.target),
+        ProcessType::Npm => Program::Npm(draft.command?),
+        ProcessType::Command => Program::Command(draft.command?),
+    };
+    Some(ProcessSpec {
+        name: name?,
+        program,
+        cwd: draft.cwd.unwrap_or_else(|| project.to_owned()),
+        env: draft.env.unwrap_or_default(),
+        stop_grace: draft.stop_grace.unwrap_or(STOP_GRACE),
+        settle: SETTLE,
+        crash_policy,
+    })
+}
+
+fn draft(
+    fields: &[Entry<'_>],
+    kind: Option<ProcessType>,
+    project: &Path,
+    report: &mut Report<'_>,
+) -> Draft {
+    let valid = keys::of_process(kind);
+    let mut draft = Draft::default();
+    let target = &mut draft.target;
+    for field in fields {
+        match field.name {
+            "type" => {}
+            name if !valid.contains(&name) => {
+                report.reject(field, keys::not_in_process(name, kind));
+            }
+            "cwd" => draft.cwd = value::directory(field, project, report),
+            "env" => draft.env = value::environment(field, report),
+            "stop_grace_seconds" => draft.stop_grace = value::seconds(field, MOST_GRACE, report),
+            "in_place" => target.in_place = value::flag(field, report).unwrap_or_default(),
+            "target_dir" => target.target_dir = value::path(field, project, report),
+            "args" => target.args = texts(field, report),
+            "package" => target.package = value::word(field, report),
+            "bin" => target.bin = value::word(field, report),
+            "features" => target.features = words(field, report),
+            "cargo_args" => target.cargo_args = cargo_args(field, report),
+            "command" => draft.command = command(field, report),
+            name => report.reject(field, keys::not_in_process(name, kind)),
+        }
+    }
+    draft
+}
+
+fn name(process: &Entry<'_>, report: &mut Report<'_>) -> Option<ProcessName> {
+    if process.name.len() > LONGEST_NAME {
+        report.reject(
+            process,
+            format!("a name has at most {LONGEST_NAME} characters"),
+        );
+        return None;
+    }
+    let name = process.name.parse();
+    name.map_err(|error: bpm_actors::ids::BadName| report.reject(process, error.to_string()))
+        .ok()
+}
+
+fn no_table(process: &Entry<'_>) -> String {
+    if keys::of_process(None).contains(&process.name) {
+        return "belongs to a process with a name: write [process.NAME] above it".to_owned();
+    }
+    format!(
+        "must be a table: write [{}] with its keys below",
+        process.path
+    )
+}
+
+fn kind(process: &Entry<'_>, fields: &[Entry<'_>], report: &mut Report<'_>) -> Option<ProcessType> {
+    let Some(field) = fields.iter().find(|field| field.name == "type") else {
+        if !keys::is_misspelt("type", &keys::of_process(None), fields) {
+            report.reject(process, "lacks a type: \"rust\", \"npm\" or \"command\"");
+        }
+        return None;
+    };
+    let text = field.value.as_str();
+    let kind = text.and_then(keys::process_type);
+    if kind.is_none() {
+        let meant = text.and_then(|text| keys::nearest(text, &keys::TYPES));
+        let hint = meant.map(|meant| format!(", did you mean \"{meant}\"?"));
+        report.reject(
+            field,
+            format!(
+                "must be \"rust\", \"npm\" or \"command\"{}",
+                hint.unwrap_or_default()
+            ),
+        );
+    }
+    kind
+}
+
+fn require_command(
+    process: &Entry<'_>,
+    fields: &[Entry<'_>],
+    kind: Option<ProcessType>,
+    report: &mut Report<'_>,
+) {
+    let there = fields.iter().any(|field| field.name == "command");
+    if !there && !keys::is_misspelt("command", &keys::of_process(kind), fields) {
+        report.reject(
+            process,
+            "lacks a command, such as command = [\"npm\", \"run\", \"dev\"]",
+        );
+    }
+}
+
+fn command(field: &Entry<'_>, report: &mut Report<'_>) -> Option<CommandLine> {
+    let mut words = value::list(field, report, value::text)?;
+    if words.first().is_none_or(String::is_empty) {
+        report.reject(
+            field,
+            "must begin with a program, such as [\"npm\", \"run\", \"dev\"]",
+        );
+        return None;
+    }
+    let args = words.split_off(1);
+    let program = words.pop()?;
+    Some(CommandLine { program, args })
+}
+
+fn cargo_args(field: &Entry<'_>, report: &mut Report<'_>) -> Vec<String> {
+    let args = words(field, report);
+    for arg in &args {
+        let option = arg.split('=').next().unwrap_or_default();
+        if OWN_CARGO_ARGS.contains(&option) {
+            report.reject(
+                field,
+                format!("must not contain {option}, which the daemon decides"),
+            );
+        }
+    }
+    args
+}
+
+fn texts(field: &Entry<'_>, report: &mut Report<'_>) -> Vec<String> {
+    value::list(field, report, value::text).unwrap_or_default()
+}
+
+fn words(field: &Entry<'_>, report: &mut Report<'_>) -> Vec<String> {
+    value::list(field, report, value::word).unwrap_or_default()
+}

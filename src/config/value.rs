@@ -1,0 +1,231 @@
+//! Values of the file as what they stand for. A reader that finds something else says so in the
+//! report and answers `None`; nobody uses what is built then.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use toml::de::DeValue;
+
+use super::{
+    entry::{Entry, entries},
+    problem::Report,
+};
+
+/// A text that may be empty.
+pub(super) fn text(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<String> {
+    let Some(text) = entry.value.as_str() else {
+        let quoted = if is_scalar(entry.value) {
+            " in quotes"
+        } else {
+            ""
+        };
+        report.reject(entry, format!("must be a string{quoted}"));
+        return None;
+    };
+    // The system ends arguments, variables and paths at the first NUL.
+    if text.contains('\0') {
+        report.reject(entry, "must not contain NUL (\\u0000)");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// A text that says something.
+pub(super) fn word(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<String> {
+    let text = text(entry, report)?;
+    if text.is_empty() {
+        report.reject(
+            entry,
+            "must not be empty; leave the key out for its default",
+        );
+        return None;
+    }
+    Some(text)
+}
+
+/// A list of texts, each read by `read`.
+pub(super) fn list(
+    entry: &Entry<'_>,
+    report: &mut Report<'_>,
+    read: fn(&Entry<'_>, &mut Report<'_>) -> Option<String>,
+) -> Option<Vec<String>> {
+    let Some(elements) = entry.elements() else {
+        let hint = match entry.value.as_str() {
+            Some(text) => format!(", such as {}", as_list(text)),
+            None => String::new(),
+        };
+        report.reject(entry, format!("must be a list of strings{hint}"));
+        return None;
+    };
+    let texts: Vec<_> = elements
+        .iter()
+        .map(|element| read(element, report))
+        .collect();
+    texts.into_iter().collect()
+}
+
+/// `true` or `false`.
+pub(super) fn flag(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<bool> {
+    let flag = entry.value.as_bool();
+    if flag.is_none() {
+        let quoted = matches!(entry.value.as_str(), Some("true" | "false"));
+        report.reject(entry, unquoted("must be true or false", quoted));
+    }
+    flag
+}
+
+/// A port; 0 stands for any.
+pub(super) fn port(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<u16> {
+    let port = entry
+        .value
+        .as_integer()
+        .and_then(|number| u16::from_str_radix(number.as_str(), number.radix()).ok());
+    if port.is_none() {
+        let quoted = entry
+            .value
+            .as_str()
+            .is_some_and(|text| text.parse::<u16>().is_ok());
+        let advice = "must be a port from 1 to 65535, or 0 to let the system choose";
+        report.reject(entry, unquoted(advice, quoted));
+    }
+    port
+}
+
+/// A time in seconds, fractions allowed, from 0 to `most`.
+pub(super) fn seconds(entry: &Entry<'_>, most: u32, report: &mut Report<'_>) -> Option<Duration> {
+    let fits = |seconds: f64| (0.0..=f64::from(most)).contains(&seconds);
+    let advice = || format!("must be a number of seconds from 0 to {most}");
+    let seconds = number(entry, fits, advice, report)?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// A time in hours, fractions allowed, above 0 and up to a year.
+pub(super) fn hours(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<Duration> {
+    const MOST: f64 = 8760.0;
+    let fits = |hours: f64| hours > 0.0 && hours <= MOST;
+    let advice = || format!("must be a number of hours above 0 and up to {MOST}");
+    let hours = number(entry, fits, advice, report)?;
+    Duration::try_from_secs_f64(hours * 3600.0).ok()
+}
+
+/// A path, relative to the project's directory or absolute.
+pub(super) fn path(entry: &Entry<'_>, project: &Path, report: &mut Report<'_>) -> Option<PathBuf> {
+    let path = word(entry, report)?;
+    // Without `.` and doubled slashes, as people write paths.
+    Some(project.join(path).components().collect())
+}
+
+/// A path to a directory that exists.
+pub(super) fn directory(
+    entry: &Entry<'_>,
+    project: &Path,
+    report: &mut Report<'_>,
+) -> Option<PathBuf> {
+    let path = path(entry, project, report)?;
+    let problem = match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => return Some(path),
+        Ok(_) => "is not a directory".to_owned(),
+        Err(error) => format!("cannot be used: {error}"),
+    };
+    let tilde = entry
+        .value
+        .as_str()
+        .is_some_and(|text| text.starts_with('~'));
+    let hint = if tilde {
+        " (`~` is not expanded here)"
+    } else {
+        ""
+    };
+    report.reject(
+        entry,
+        format!(
+            "must be a directory, relative to the project's; {} {problem}{hint}",
+            path.display()
+        ),
+    );
+    None
+}
+
+/// A table of variables.
+pub(super) fn environment(
+    entry: &Entry<'_>,
+    report: &mut Report<'_>,
+) -> Option<BTreeMap<String, String>> {
+    /// What the daemon recognises its children by.
+    const OURS: [&str; 2] = ["BPM_PROCESS", "BPM_RUN"];
+    let Some(table) = entry.value.as_table() else {
+        report.reject(
+            entry,
+            "must be a table of strings, such as { PORT = \"8080\" }",
+        );
+        return None;
+    };
+    let mut variables = BTreeMap::new();
+    for variable in entries(&entry.path, table) {
+        if variable.name.is_empty() || variable.name.contains(['=', '\0']) {
+            report.reject(
+                &variable,
+                "the name of a variable must not be empty nor contain `=` or NUL",
+            );
+        } else if OURS.contains(&variable.name) {
+            report.reject(
+                &variable,
+                "is set by the daemon, which recognises its children by it",
+            );
+        } else if let Some(value) = text(&variable, report) {
+            variables.insert(variable.name.to_owned(), value);
+        }
+    }
+    Some(variables)
+}
+
+/// A finite number that `fits`.
+fn number(
+    entry: &Entry<'_>,
+    fits: impl Fn(f64) -> bool,
+    advice: impl Fn() -> String,
+    report: &mut Report<'_>,
+) -> Option<f64> {
+    let number = match entry.value {
+        // What is too large for an i32 is too large for every limit there is.
+        DeValue::Integer(number) => i32::from_str_radix(number.as_str(), number.radix())
+            .ok()
+            .map(f64::from),
+        DeValue::Float(number) => number.as_str().parse().ok(),
+        _ => None,
+    };
+    let number = number.filter(|number| fits(*number));
+    if number.is_none() {
+        let quoted = entry
+            .value
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .is_some_and(fits);
+        report.reject(entry, unquoted(&advice(), quoted));
+    }
+    number
+}
+
+fn unquoted(advice: &str, quoted: bool) -> String {
+    if quoted {
+        format!("{advice}, without quotes")
+    } else {
+        advice.to_owned()
+    }
+}
+
+fn is_scalar(value: &DeValue<'_>) -> bool {
+    !value.is_table() && !value.is_array()
+}
+
+/// A command line as somebody might have meant it who wrote it as one string.
+fn as_list(line: &str) -> String {
+    let words: Vec<_> = line
+        .split_whitespace()
+        .map(|word| format!("{word:?}"))
+        .collect();
+    format!("[{}]", words.join(", "))
+}

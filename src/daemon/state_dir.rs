@@ -1,0 +1,369 @@
+//! The folder where the daemon keeps what must outlive it, one for each project.
+//!
+//! The start opens it; builder, reaper and logs get rooms in it. `daemon.json` is how clients find a
+//! running daemon.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, DirBuilder, File, Permissions},
+    io::{self, Write},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The layout that this program reads and writes.
+const VERSION: u32 = 1;
+/// Whose eyes the folder is for: its owner's.
+const MODE: u32 = 0o700;
+
+/// A project's state folder: it exists, is ours, and nobody else may look into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateDir {
+    path: PathBuf,
+}
+
+/// There is nowhere to keep state.
+#[derive(Debug, thiserror::Error)]
+pub enum StateDirError {
+    /// No environment variable tells where.
+    #[error("nowhere to keep state: HOME is not set; set XDG_STATE_HOME to an absolute path")]
+    NoHome,
+    /// The folder exists and is somebody else's.
+    #[error(
+        "{}: belongs to the user with id {owner}, not to this one ({user}); \
+         set XDG_STATE_HOME to a folder of your own",
+        path.display()
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who asks.
+        user: u32,
+    },
+    /// A newer program wrote it.
+    #[error(
+        "{}: written by a newer version of this program (layout {found}, this one knows {VERSION})",
+        path.display()
+    )]
+    Newer {
+        /// The folder.
+        path: PathBuf,
+        /// Its layout.
+        found: u32,
+    },
+    /// The system refuses.
+    #[error("{}: cannot keep state there: {cause}", path.display())]
+    Io {
+        /// What was to be made, read or written.
+        path: PathBuf,
+        /// Why it did not work.
+        cause: io::Error,
+    },
+}
+
+/// `daemon.json`.
+#[derive(Serialize)]
+struct DaemonFile<'a> {
+    pid: u32,
+    start_time: u64,
+    url: &'a str,
+    project_dir: &'a str,
+}
+
+impl StateDir {
+    /// Makes the folder of a project ready where the environment says. `project_dir` is canonical.
+    ///
+    /// # Errors
+    /// When the environment does not say, or the folder cannot be made or is not ours alone.
+    pub fn open(project_dir: &Path) -> Result<Self, StateDirError> {
+        let home = state_home(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"))?;
+        Self::open_in(&home, project_dir)
+    }
+
+    /// Makes the folder of a project ready below `home`, an absolute path such as
+    /// `~/.local/state`.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or is not ours alone.
+    pub fn open_in(home: &Path, project_dir: &Path) -> Result<Self, StateDirError> {
+        let path = home
+            .join("background-process-manager")
+            .join(key(project_dir));
+        let failed = |cause| StateDirError::Io {
+            path: path.clone(),
+            cause,
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(MODE)
+            .create(&path)
+            .map_err(failed)?;
+        let metadata = path.metadata().map_err(failed)?;
+        let user = nix::unistd::geteuid().as_raw();
+        if metadata.uid() != user {
+            return Err(StateDirError::Foreign {
+                path,
+                owner: metadata.uid(),
+                user,
+            });
+        }
+        if metadata.mode() & 0o7777 != MODE {
+            fs::set_permissions(&path, Permissions::from_mode(MODE)).map_err(failed)?;
+        }
+        let folder = Self { path };
+        folder.check_version()?;
+        Ok(folder)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tells clients where this daemon is. `url` is that of MCP.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_daemon_file(&self, url: &str, project_dir: &Path) -> Result<(), StateDirError> {
+        let path = self.path.join("daemon.json");
+        let failed = |cause| StateDirError::Io {
+            path: path.clone(),
+            cause,
+        };
+        let content = DaemonFile {
+            pid: std::process::id(),
+            start_time: own_start_time().map_err(failed)?,
+            url,
+            project_dir: &project_dir.to_string_lossy(),
+        };
+        let mut text = serde_json::to_vec(&content).map_err(|error| failed(error.into()))?;
+        text.push(b'\n');
+        self.write("daemon.json", &text)
+    }
+
+    /// Tells clients that this daemon is gone. One that was not there is no error.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove_daemon_file(&self) -> Result<(), StateDirError> {
+        let path = self.path.join("daemon.json");
+        match fs::remove_file(&path) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                Err(StateDirError::Io { path, cause })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses what a newer program wrote; whatever else is there becomes our version.
+    fn check_version(&self) -> Result<(), StateDirError> {
+        let written = fs::read_to_string(self.path.join("version")).ok();
+        match written.and_then(|text| text.trim().parse().ok()) {
+            Some(VERSION) => Ok(()),
+            Some(found) if found > VERSION => Err(StateDirError::Newer {
+                path: self.path.clone(),
+                found,
+            }),
+            _ => self.write("version", format!("{VERSION}\n").as_bytes()),
+        }
+    }
+
+    /// Readers see the old content or the new one, never a part. Only the project's one daemon
+    /// writes, so the intermediate name needs no number.
+    fn write(&self, name: &str, content: &[u8]) -> Result<(), StateDirError> {
+        let path = self.path.join(name);
+        let new = self.path.join(format!("{name}.new"));
+        let written = File::create(&new)
+            .and_then(|mut file| file.write_all(content))
+            .and_then(|()| fs::rename(&new, &path));
+        written.map_err(|cause| StateDirError::Io { path, cause })
+    }
+}
+
+/// Where the user's programs keep state. The XDG specification says to ignore a relative path.
+fn state_home(xdg: Option<OsString>, home: Option<OsString>) -> Result<PathBuf, StateDirError> {
+    let absolute =
+        |path: Option<OsString>| path.map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute(xdg)
+        .or_else(|| absolute(home).map(|home| home.join(".local/state")))
+        .ok_or(StateDirError::NoHome)
+}
+
+/// The folder's name: the directory's own, for people, and a hash of its whole path, which tells it
+/// from others of that name.
+fn key(project_dir: &Path) -> String {
+    const MOST_CHARACTERS: usize = 50;
+    let plain = |c: char| c.is_alphanumeric() || "-_.+@".contains(c);
+    let name = project_dir
+        .file_name()
+        .unwrap_or("root".as_ref())
+        .to_string_lossy();
+    let name: String = name
+        .chars()
+        .take(MOST_CHARACTERS)
+        .map(|c| if plain(c) { c } else { '_' })
+        .collect();
+    let hash = xxh3_64(project_dir.as_os_str().as_bytes()) >> 32;
+    format!("{name}-{hash:08x}")
+}
+
+/// When this process started, in the kernel's ticks since boot: with the pid it names one process
+/// for all time. Field 22; the second is the command's name, which may contain anything.
+fn own_start_time() -> io::Result<u64> {
+    let stat = fs::read("/proc/self/stat")?;
+    start_time(&String::from_utf8_lossy(&stat)).ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "/proc/self/stat has no start time",
+        )
+    })
+}
+
+fn start_time(stat: &str) -> Option<u64> {
+    let (_, from_third) = stat.rsplit_once(')')?;
+    from_third.split_whitespace().nth(22 - 3)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn the_folder_is_made_for_its_owner_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let state = home.path().join("state");
+
+        let folder = StateDir::open_in(&state, Path::new("/home/u/ganbot")).unwrap();
+
+        assert_eq!(mode(folder.path()), 0o700);
+        assert_eq!(mode(&state), 0o700);
+        assert!(
+            folder
+                .path()
+                .starts_with(state.join("background-process-manager"))
+        );
+        assert_eq!(
+            fs::read_to_string(folder.path().join("version")).unwrap(),
+            "1\n"
+        );
+    }
+
+    #[test]
+    fn a_folder_that_others_could_look_into_is_closed_to_them() {
+        let home = tempfile::tempdir().unwrap();
+        let project = Path::new("/p");
+        let folder = StateDir::open_in(home.path(), project).unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+
+        let again = StateDir::open_in(home.path(), project).unwrap();
+
+        assert_eq!(again, folder);
+        assert_eq!(mode(folder.path()), 0o700);
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_refused() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let home = tempfile::tempdir().unwrap();
+        let folder = StateDir::open_in(home.path(), Path::new("/p")).unwrap();
+        std::os::unix::fs::chown(folder.path(), Some(4321), None).unwrap();
+
+        let refused = StateDir::open_in(home.path(), Path::new("/p")).unwrap_err();
+
+        assert!(
+            refused
+                .to_string()
+                .contains("belongs to the user with id 4321, not to this one (0)"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_layout_of_the_future_is_refused_and_a_broken_version_mended() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = StateDir::open_in(home.path(), Path::new("/p")).unwrap();
+        let version = folder.path().join("version");
+
+        fs::write(&version, "").unwrap();
+        StateDir::open_in(home.path(), Path::new("/p")).unwrap();
+        assert_eq!(fs::read_to_string(&version).unwrap(), "1\n");
+
+        fs::write(&version, "2\n").unwrap();
+        let refused = StateDir::open_in(home.path(), Path::new("/p")).unwrap_err();
+        assert!(matches!(refused, StateDirError::Newer { found: 2, .. }));
+    }
+
+    #[test]
+    fn the_environment_says_where_and_relative_paths_do_not_count() {
+        let home = |xdg: Option<&str>, home: Option<&str>| {
+            state_home(xdg.map(Into::into), home.map(Into::into)).ok()
+        };
+        let default = Some(PathBuf::from("/home/u/.local/state"));
+        assert_eq!(home(Some("/xdg"), Some("/home/u")), Some("/xdg".into()));
+        assert_eq!(home(Some("/xdg"), None), Some("/xdg".into()));
+        assert_eq!(home(None, Some("/home/u")), default);
+        assert_eq!(home(Some(""), Some("/home/u")), default);
+        assert_eq!(home(Some("state"), Some("/home/u")), default);
+        assert_eq!(home(None, None), None);
+        assert_eq!(home(Some("state"), Some("")), None);
+        assert_eq!(
+            StateDirError::NoHome.to_string(),
+            "nowhere to keep state: HOME is not set; set XDG_STATE_HOME to an absolute path"
+        );
+    }
+
+    #[test]
+    fn the_key_is_readable_stable_and_different_for_each_path() {
+        assert_eq!(key(Path::new("/home/u/ganbot")), "ganbot-906204e5");
+        assert_eq!(key(Path::new("/home/v/ganbot")), "ganbot-c37d6967");
+        assert!(key(Path::new("/home/u/my app\n")).starts_with("my_app_-"));
+        assert!(key(Path::new("/")).starts_with("root-"));
+        let long = format!("/{}", "ä".repeat(200));
+        assert!(key(Path::new(&long)).len() < 200);
+    }
+
+    #[test]
+    fn clients_find_the_daemon_until_it_ends() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = StateDir::open_in(home.path(), Path::new("/p")).unwrap();
+        folder
+            .write_daemon_file("http://localhost:3001/mcp", Path::new("/p"))
+            .unwrap();
+
+        let text = fs::read_to_string(folder.path().join("daemon.json")).unwrap();
+        let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(told["pid"], std::process::id());
+        assert_eq!(told["start_time"], own_start_time().unwrap());
+        assert_eq!(told["url"], "http://localhost:3001/mcp");
+        assert_eq!(told["project_dir"], "/p");
+        assert_eq!(told.as_object().unwrap().len(), 4);
+
+        folder.remove_daemon_file().unwrap();
+        folder.remove_daemon_file().unwrap();
+        assert!(!folder.path().join("daemon.json").exists());
+    }
+
+    #[test]
+    fn the_start_time_is_found_behind_any_command_name() {
+        let rest = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4242 20";
+        assert_eq!(start_time(&format!("7 (a) b (c)) {rest}")), Some(4242));
+        assert_eq!(start_time("7 (a"), None);
+        assert_eq!(start_time("7 (a) S"), None);
+    }
+}
