@@ -1,1 +1,4 @@
 //! The daemon and its clients.
+
+pub mod mcp;
+pub mod service;
