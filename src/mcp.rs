@@ -27,7 +27,13 @@ use std::{
 };
 
 use actix_web::{App, HttpServer, dev, middleware::from_fn, web};
-use rmcp::ServerHandler;
+use rmcp::{
+    ServerHandler,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService,
+        session::{SessionManager, never::NeverSessionManager},
+    },
+};
 use tokio_util::sync::CancellationToken;
 
 pub use self::server::Server;
@@ -59,34 +65,36 @@ pub fn serve(
     shutdown: CancellationToken,
 ) -> io::Result<dev::Server> {
     let server = Server::new(service);
-    serve_handler(listeners, move || server.clone(), shutdown)
+    let rmcp = |config| {
+        let sessions = NeverSessionManager::default().into();
+        StreamableHttpService::new(move || Ok(server.clone()), sessions, config)
+    };
+    serve_rmcp(listeners, rmcp, shutdown)
 }
 
-/// [`serve`] for any MCP server: the same door, the same endpoint.
+/// [`serve`] for any MCP server: the same door, the same endpoint. `rmcp` is given the settings of
+/// ours.
 ///
 /// # Errors
 /// When a listener cannot be used.
-pub fn serve_handler<H, F>(
+pub fn serve_rmcp<H: ServerHandler, M: SessionManager>(
     listeners: Vec<TcpListener>,
-    handler: F,
+    rmcp: impl FnOnce(StreamableHttpServerConfig) -> StreamableHttpService<H, M>,
     shutdown: CancellationToken,
-) -> io::Result<dev::Server>
-where
-    H: ServerHandler,
-    F: Fn() -> H + Send + Sync + 'static,
-{
+) -> io::Result<dev::Server> {
     let addresses: Vec<SocketAddr> = listeners
         .iter()
         .map(TcpListener::local_addr)
         .collect::<Result<_, _>>()?;
     let door = Door::new(addresses.iter().map(SocketAddr::port).collect());
-    let endpoint = web::Data::new(Endpoint::new(handler, door.origins(), shutdown.clone()));
+    let rmcp = rmcp(endpoint::config(door.origins(), shutdown.clone()));
+    let endpoint = web::Data::new(Endpoint::new(rmcp, shutdown.clone()));
 
     let mut http = HttpServer::new(move || {
         let door = door.clone();
         App::new()
             .app_data(endpoint.clone())
-            .service(web::resource(PATH).route(web::route().to(endpoint::serve::<H>)))
+            .service(web::resource(PATH).route(web::route().to(endpoint::serve::<H, M>)))
             .default_service(web::to(endpoint::no_such_route))
             .wrap(from_fn(move |request, next| {
                 door::guard(door.clone(), request, next)

@@ -21,7 +21,7 @@ use rmcp::{
     ServerHandler,
     model::{ErrorCode, RequestId},
     transport::streamable_http_server::{
-        StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+        StreamableHttpServerConfig, StreamableHttpService, session::SessionManager,
     },
 };
 use serde_json::Value;
@@ -44,35 +44,42 @@ const WITHOUT_NULL_ID: &str = "2026-07-28";
 
 type Answer = http::Response<http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>>;
 
-/// rmcp's server behind `/mcp`.
-pub(super) struct Endpoint<H> {
-    rmcp: StreamableHttpService<H, NeverSessionManager>,
+/// rmcp's server behind `/mcp`: `H` has the tools, `M` the sessions of the older protocol.
+pub(super) struct Endpoint<H, M> {
+    rmcp: StreamableHttpService<H, M>,
     shutdown: CancellationToken,
 }
 
-impl<H: ServerHandler> Endpoint<H> {
-    /// An endpoint whose requests are each served by a handler of their own.
-    pub(super) fn new(
-        handler: impl Fn() -> H + Send + Sync + 'static,
-        origins: Vec<String>,
-        shutdown: CancellationToken,
-    ) -> Self {
-        let config = StreamableHttpServerConfig::default()
-            // No sessions: nothing is lost when the daemon restarts, nothing idles out.
-            .with_legacy_session_mode(false)
-            .with_json_response(true)
-            .with_max_request_body_bytes(MOST_BYTES)
-            // The door has checked Host for all routes, and knows more loopback addresses.
-            .disable_allowed_hosts()
-            .with_allowed_origins(origins)
-            .enforce_origin_validation()
-            .with_cancellation_token(shutdown.clone());
-        let rmcp = StreamableHttpService::new(
-            move || Ok(handler()),
-            NeverSessionManager::default().into(),
-            config,
-        );
+/// How rmcp is set up behind a door that knows these origins.
+pub(super) fn config(
+    origins: Vec<String>,
+    shutdown: CancellationToken,
+) -> StreamableHttpServerConfig {
+    StreamableHttpServerConfig::default()
+        // No sessions: nothing is lost when the daemon restarts, nothing idles out.
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .with_max_request_body_bytes(MOST_BYTES)
+        // The door has checked Host for all routes, and knows more loopback addresses.
+        .disable_allowed_hosts()
+        .with_allowed_origins(origins)
+        .enforce_origin_validation()
+        .with_cancellation_token(shutdown)
+}
+
+impl<H: ServerHandler, M: SessionManager> Endpoint<H, M> {
+    pub(super) fn new(rmcp: StreamableHttpService<H, M>, shutdown: CancellationToken) -> Self {
         Self { rmcp, shutdown }
+    }
+
+    /// Any other method than POST: what rmcp makes of it, which is 405 where there are no sessions.
+    async fn other(&self, request: &HttpRequest) -> HttpResponse {
+        let method = http::Method::from_bytes(request.method().as_str().as_bytes());
+        let mut forwarded = http::Request::new(Full::new(Bytes::new()));
+        *forwarded.method_mut() = method.unwrap_or(http::Method::OPTIONS);
+        *forwarded.uri_mut() = http::Uri::from_static(PATH);
+        *forwarded.headers_mut() = headers(request);
+        deliver(self.rmcp.handle(forwarded).await, request).await
     }
 
     async fn post(&self, request: &HttpRequest, payload: web::Payload) -> HttpResponse {
@@ -110,11 +117,6 @@ impl<H: ServerHandler> Endpoint<H> {
                 let (code, text, to) = diagnose(&body, request);
                 Refusal::rpc(StatusCode::BAD_REQUEST, code, text, to)
             }
-            // rmcp takes a request whose id is malformed for a notification.
-            http::StatusCode::ACCEPTED if has_id(&body) => {
-                let text = "an id is a string or an integer";
-                refused(StatusCode::BAD_REQUEST, text)
-            }
             // Nothing but a handler that was dropped leads there.
             http::StatusCode::INTERNAL_SERVER_ERROR => {
                 let text = if self.shutdown.is_cancelled() {
@@ -131,15 +133,15 @@ impl<H: ServerHandler> Endpoint<H> {
 }
 
 /// Serves one request on `/mcp`.
-pub(super) async fn serve<H: ServerHandler>(
-    endpoint: web::Data<Endpoint<H>>,
+pub(super) async fn serve<H: ServerHandler, M: SessionManager>(
+    endpoint: web::Data<Endpoint<H, M>>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> HttpResponse {
     if request.method() == actix_web::http::Method::POST {
         endpoint.post(&request, payload).await
     } else {
-        Refusal::method_not_allowed()
+        endpoint.other(&request).await
     }
 }
 
@@ -237,11 +239,6 @@ fn diagnose(body: &[u8], request: &HttpRequest) -> (ErrorCode, String, Answered)
     invalid(text, to)
 }
 
-/// Whether the message claims to be a request.
-fn has_id(body: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(body).is_ok_and(|message| message.get("id").is_some())
-}
-
 /// To whom an error goes when no id could be read.
 fn nobody(request: &HttpRequest) -> Answered {
     let version = request.headers().get("mcp-protocol-version");
@@ -266,7 +263,12 @@ async fn deliver(answer: Answer, request: &HttpRequest) -> HttpResponse {
         let bytes = whole(body).await;
         let text = String::from_utf8_lossy(&bytes);
         let code = ErrorCode::INVALID_REQUEST;
-        return Refusal::rpc(status, code, text, nobody(request));
+        let mut response = Refusal::rpc(status, code, text, nobody(request));
+        let methods = parts.headers.get(http::header::ALLOW);
+        if let Some(Ok(methods)) = methods.map(|it| it.as_bytes().try_into()) {
+            response.headers_mut().insert(actix_header::ALLOW, methods);
+        }
+        return response;
     }
     let mut response = HttpResponse::build(status);
     for (name, value) in &parts.headers {

@@ -1,9 +1,6 @@
 //! How requests that never become an MCP message are refused: small JSON objects.
 
-use actix_web::{
-    HttpResponse,
-    http::{StatusCode, header::ALLOW},
-};
+use actix_web::{HttpResponse, http::StatusCode};
 use rmcp::model::{ErrorCode, ErrorData, JsonRpcError, RequestId};
 use serde_json::{Value, json};
 
@@ -19,17 +16,6 @@ impl Refusal {
     /// 404: nothing is served there.
     pub(super) fn not_found(message: &str) -> HttpResponse {
         plain(StatusCode::NOT_FOUND, "not_found", message)
-    }
-
-    /// 405 on the endpoint.
-    pub(super) fn method_not_allowed() -> HttpResponse {
-        let body = message(
-            Answered::Unknown,
-            ErrorData::invalid_request("only POST is served here", None),
-        );
-        HttpResponse::MethodNotAllowed()
-            .insert_header((ALLOW, "POST"))
-            .json(body)
     }
 
     /// A JSON-RPC error with this HTTP status.
