@@ -3,3 +3,5 @@
 pub mod arguments;
 pub mod config;
 pub mod daemon;
+pub mod mcp;
+pub mod service;

@@ -1,0 +1,232 @@
+//! Reads what a tool was given. Strict: a wrong type or an unknown name is refused with what would
+//! be right, because a silently ignored argument gives a wrong answer that looks right.
+//!
+//! null is the same as absent, and `5.0` is the integer 5: some clients cannot write otherwise.
+
+use rmcp::model::JsonObject;
+use serde_json::Value;
+
+/// Integers up to here are exact in a JSON number that is written as a fraction.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+/// How much of a wrong value is repeated, in characters.
+const REPEATED: usize = 60;
+
+/// The arguments of one call. Each is taken by its name; what is wrong is told at the end, together.
+pub(super) struct Arguments {
+    left: JsonObject,
+    known: Vec<&'static str>,
+    wrong: Vec<String>,
+}
+
+/// The arguments are not what the tool takes.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub(super) struct BadArguments(Vec<String>);
+
+impl Arguments {
+    /// Begins to read.
+    pub(super) fn new(given: Option<JsonObject>) -> Self {
+        Self {
+            left: given.unwrap_or_default(),
+            known: Vec::new(),
+            wrong: Vec::new(),
+        }
+    }
+
+    /// A text.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.take(name, "a string", |value| match value {
+            Value::String(text) => Some(text.clone()),
+            _ => None,
+        })
+    }
+
+    /// An integer, `example` being one.
+    pub(super) fn integer(&mut self, name: &'static str, example: &str) -> Option<i64> {
+        let right = format!("an integer such as {example}");
+        self.take(name, &right, integer)
+    }
+
+    /// An integer that is not negative.
+    pub(super) fn count(&mut self, name: &'static str) -> Option<usize> {
+        self.take(name, "an integer, 0 or more", |value| {
+            // No log has more lines than this, so that more is the same.
+            let large = value.as_u64().and_then(|it| i64::try_from(it).err());
+            match large {
+                Some(_) => Some(usize::MAX),
+                None => integer(value).and_then(|it| usize::try_from(it).ok()),
+            }
+        })
+        .map(|it| it.min(u32::MAX as usize))
+    }
+
+    /// A number of seconds from 0 to `most`.
+    pub(super) fn seconds(&mut self, name: &'static str, most: f64) -> Option<f64> {
+        let right = format!("a number of seconds from 0 to {most}");
+        self.take(name, &right, |value| {
+            value.as_f64().filter(|it| (0.0..=most).contains(it))
+        })
+    }
+
+    /// One of several words.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        name: &'static str,
+        words: &[(&'static str, T)],
+    ) -> Option<T> {
+        let quoted: Vec<String> = words.iter().map(|(it, _)| format!("\"{it}\"")).collect();
+        self.take(name, &quoted.join(" or "), |value| {
+            let text = value.as_str()?;
+            let (_, meaning) = words.iter().find(|(word, _)| *word == text)?;
+            Some(*meaning)
+        })
+    }
+
+    /// Ends: tells what was wrong and what was not taken.
+    ///
+    /// # Errors
+    /// When anything was.
+    pub(super) fn finish(mut self) -> Result<(), BadArguments> {
+        for name in self.left.keys() {
+            let known = &self.known;
+            let nearest = known
+                .iter()
+                .map(|it| (strsim::jaro_winkler(it, name), it))
+                .filter(|(similarity, _)| *similarity > 0.8)
+                .max_by(|(a, _), (b, _)| a.total_cmp(b))
+                .map(|(_, it)| format!(" (did you mean `{it}`?)"))
+                .unwrap_or_default();
+            let takes = if known.is_empty() {
+                "it takes none".to_owned()
+            } else {
+                format!("it takes {}", known.join(", "))
+            };
+            let name = clipped(name);
+            self.wrong.push(format!(
+                "this tool has no parameter `{name}`{nearest}; {takes}"
+            ));
+        }
+        if self.wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(BadArguments(self.wrong))
+        }
+    }
+
+    fn take<T>(
+        &mut self,
+        name: &'static str,
+        right: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
+        self.known.push(name);
+        let value = self.left.shift_remove(name)?;
+        if value.is_null() {
+            return None;
+        }
+        let read = read(&value);
+        if read.is_none() {
+            let value = clipped(&value.to_string());
+            self.wrong
+                .push(format!("`{name}` is {value}, but must be {right}"));
+        }
+        read
+    }
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| {
+        let number = value.as_f64()?;
+        let exact = number.fract() == 0.0 && number.abs() < MOST_EXACT;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "an integer below 2^53, as the line above found"
+        )]
+        exact.then_some(number as i64)
+    })
+}
+
+fn clipped(text: &str) -> String {
+    match text.char_indices().nth(REPEATED) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn given(value: Value) -> Arguments {
+        Arguments::new(value.as_object().cloned())
+    }
+
+    #[test]
+    fn null_is_the_same_as_absent() {
+        let mut arguments = given(json!({"process": null, "head": null, "index": null}));
+        assert_eq!(arguments.text("process"), None);
+        assert_eq!(arguments.count("head"), None);
+        assert_eq!(arguments.integer("index", "-1"), None);
+        assert_eq!(arguments.text("pattern"), None);
+        assert_eq!(arguments.finish(), Ok(()));
+    }
+
+    #[test]
+    fn an_integer_may_be_written_as_a_fraction() {
+        let mut arguments = given(json!({"head": 5.0, "index": -2.0, "tail": 7}));
+        assert_eq!(arguments.count("head"), Some(5));
+        assert_eq!(arguments.integer("index", "-1"), Some(-2));
+        assert_eq!(arguments.count("tail"), Some(7));
+        assert_eq!(arguments.finish(), Ok(()));
+    }
+
+    #[test]
+    fn a_count_that_no_log_reaches_is_as_good_as_all() {
+        let mut arguments = given(json!({"head": u64::MAX, "tail": i64::MAX}));
+        assert_eq!(arguments.count("head"), Some(u32::MAX as usize));
+        assert_eq!(arguments.count("tail"), Some(u32::MAX as usize));
+        assert_eq!(arguments.finish(), Ok(()));
+    }
+
+    #[test]
+    fn wrong_types_are_refused_with_name_value_and_what_is_right() {
+        let mut arguments = given(json!({
+            "index": "-2", "head": -1, "tail": 1.5, "context_lines": 1e300, "pattern": 3,
+            "stream": "both", "timeout_seconds": 3601, "process": ["main"], "hed": 3,
+        }));
+        arguments.integer("index", "-1");
+        arguments.count("head");
+        arguments.count("tail");
+        arguments.count("context_lines");
+        arguments.text("pattern");
+        arguments.word("stream", &[("stdout", 1), ("stderr", 2)]);
+        arguments.seconds("timeout_seconds", 3600.0);
+        arguments.text("process");
+        let BadArguments(wrong) = arguments.finish().unwrap_err();
+        assert_eq!(
+            wrong,
+            [
+                "`index` is \"-2\", but must be an integer such as -1",
+                "`head` is -1, but must be an integer, 0 or more",
+                "`tail` is 1.5, but must be an integer, 0 or more",
+                "`context_lines` is 1e+300, but must be an integer, 0 or more",
+                "`pattern` is 3, but must be a string",
+                "`stream` is \"both\", but must be \"stdout\" or \"stderr\"",
+                "`timeout_seconds` is 3601, but must be a number of seconds from 0 to 3600",
+                "`process` is [\"main\"], but must be a string",
+                "this tool has no parameter `hed` (did you mean `head`?); it takes index, head, \
+                 tail, context_lines, pattern, stream, timeout_seconds, process",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_wrong_value_is_clipped() {
+        let mut arguments = given(json!({"head": "ä".repeat(100_000)}));
+        arguments.count("head");
+        let message = arguments.finish().unwrap_err().to_string();
+        assert!(message.len() < 300, "{message}");
+    }
+}

@@ -1,0 +1,244 @@
+//! The MCP server: four tools over one [`Service`].
+
+use std::{sync::Arc, time::Duration};
+
+use bpm_actors::{
+    logs::Stream,
+    pattern::Pattern,
+    search::{Extent, LogKind, Query},
+};
+use rmcp::{
+    ErrorData, Peer, RoleServer, ServerHandler,
+    model::{
+        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest,
+        CustomResult, ErrorCode, Implementation, JsonObject, ListToolsResult,
+        PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ServerCapabilities,
+        ServerConfig, Tool,
+    },
+    service::RequestContext,
+};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::{
+    arguments::{Arguments, BadArguments},
+    instructions::instructions,
+    text, tools,
+};
+use crate::service::{LogQuestion, Progress, Service, ServiceError, Unheard};
+
+/// How long `restart` waits by default, in seconds: less than clients do.
+const PATIENCE: f64 = 50.0;
+/// The same for a client that asked for progress and so waits as long as it hears of it.
+const PATIENCE_WITH_PROGRESS: f64 = 600.0;
+
+/// Serves the tools.
+#[derive(Clone)]
+pub struct Server {
+    service: Service,
+    config: Arc<ServerConfig>,
+}
+
+/// Why a tool did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Arguments(#[from] BadArguments),
+    #[error("`pattern` is no valid regex: {0}")]
+    Pattern(#[from] bpm_actors::pattern::BadPattern),
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+}
+
+impl Server {
+    /// The server of this service.
+    #[must_use]
+    pub fn new(service: Service) -> Self {
+        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let name = Implementation::new("background-process-manager", service.version())
+            .with_title("Background process manager");
+        let config = ServerConfig::new(capabilities)
+            .with_server_info(name)
+            .with_instructions(instructions(service.project(), &service.names()));
+        Self {
+            service,
+            config: Arc::new(config),
+        }
+    }
+
+    async fn call(
+        &self,
+        tool: &Tool,
+        arguments: Option<JsonObject>,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, Refused> {
+        let arguments = Arguments::new(arguments);
+        if tool.name != tools::GET_STATUS {
+            self.service.activity();
+        }
+        match tool.name.as_ref() {
+            tools::RESTART => self.restart(arguments, context).await,
+            tools::SEARCH_LOGS => self.search(LogKind::Runs, arguments).await,
+            tools::SEARCH_BUILD_LOG => self.search(LogKind::Builds, arguments).await,
+            _ => self.status(arguments),
+        }
+    }
+
+    async fn restart(
+        &self,
+        mut arguments: Arguments,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, Refused> {
+        let process = arguments.text("process");
+        let patience = arguments.seconds("timeout_seconds", tools::MOST_PATIENCE);
+        arguments.finish()?;
+
+        let process = process.as_deref();
+        let report = if let Some(token) = context.meta.get_progress_token() {
+            let patience = Duration::from_secs_f64(patience.unwrap_or(PATIENCE_WITH_PROGRESS));
+            let mut notes = Notes {
+                peer: &context.peer,
+                token,
+                began: Instant::now(),
+            };
+            self.service.restart(process, patience, &mut notes).await?
+        } else {
+            let patience = Duration::from_secs_f64(patience.unwrap_or(PATIENCE));
+            let mut nobody = Unheard;
+            self.service.restart(process, patience, &mut nobody).await?
+        };
+        let mut result = structured(&report, text::restart(&report));
+        result.is_error = Some(report.outcome.is_error());
+        Ok(result)
+    }
+
+    fn status(&self, arguments: Arguments) -> Result<CallToolResult, Refused> {
+        arguments.finish()?;
+        let report = self.service.status(Instant::now());
+        Ok(structured(&report, text::status(&report)))
+    }
+
+    async fn search(
+        &self,
+        kind: LogKind,
+        mut arguments: Arguments,
+    ) -> Result<CallToolResult, Refused> {
+        let process = arguments.text("process");
+        let pattern = arguments.text("pattern");
+        let context = arguments.count("context_lines");
+        let head = arguments.count("head");
+        let tail = arguments.count("tail");
+        let index = arguments.integer("index", "-1");
+        let streams = [("stdout", Stream::Stdout), ("stderr", Stream::Stderr)];
+        let stream = arguments.word("stream", &streams);
+        arguments.finish()?;
+
+        let project = self.service.project();
+        let query = Query {
+            pattern: pattern.as_deref().map(Pattern::parse).transpose()?,
+            context: context.unwrap_or(0),
+            extent: match (head, tail) {
+                (_, Some(tail)) => Extent::Tail(tail),
+                (Some(head), None) => Extent::Head(head),
+                (None, None) => Extent::Fitting,
+            },
+            stream,
+            budget: text::budget(project),
+        };
+        let question = LogQuestion {
+            process,
+            kind,
+            index: index.unwrap_or(-1),
+            query: query.clone(),
+        };
+        let answer = self.service.search(question).await?;
+        let text = text::search(project, &query, &answer);
+        Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
+    }
+}
+
+fn structured<T: Serialize>(report: &T, text: String) -> CallToolResult {
+    let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+    result.structured_content = serde_json::to_value(report).ok();
+    result
+}
+
+/// Passes notes on to a client that asked for them.
+struct Notes<'a> {
+    peer: &'a Peer<RoleServer>,
+    token: ProgressToken,
+    began: Instant,
+}
+
+impl Progress for Notes<'_> {
+    async fn tell(&mut self, note: String) {
+        let waited = self.began.elapsed().as_secs_f64();
+        let note = ProgressNotificationParam::new(self.token.clone(), waited).with_message(note);
+        if let Err(error) = self.peer.notify_progress(note).await {
+            log::debug!("mcp: nobody hears of the progress: {error}");
+        }
+    }
+}
+
+impl ServerHandler for Server {
+    fn get_info(&self) -> ServerConfig {
+        self.config.as_ref().clone()
+    }
+
+    async fn list_tools(
+        &self,
+        page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        if page.is_some_and(|page| page.cursor.is_some()) {
+            let text = "there is only one page, so no cursor is valid";
+            return Err(ErrorData::invalid_params(text, None));
+        }
+        Ok(ListToolsResult::with_all_items(tools::TOOLS.clone()))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        tools::named(name).cloned()
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let Some(tool) = tools::named(&request.name) else {
+            let known: Vec<&str> = tools::TOOLS.iter().map(|it| it.name.as_ref()).collect();
+            let text = format!("there is no such tool; known: {}", known.join(", "));
+            return Err(ErrorData::invalid_params(text, None));
+        };
+        let result = tokio::select! {
+            result = self.call(tool, request.arguments, &context) => result,
+            // The client hung up: the wait ends, nobody reads the answer.
+            () = context.ct.cancelled() => {
+                return Err(ErrorData::new(ErrorCode::INTERNAL_ERROR, "cancelled", None));
+            }
+        };
+        let result = result.unwrap_or_else(|refused| {
+            CallToolResult::error(vec![ContentBlock::text(refused.to_string())])
+        });
+        Ok(result.into())
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        // rmcp takes a known method whose parameters it cannot read for an unknown one.
+        let known = ["tools/call", "tools/list", "initialize", "ping"];
+        if known.contains(&request.method.as_str()) {
+            let text = format!("the params of {} are malformed", request.method);
+            return Err(ErrorData::invalid_params(text, None));
+        }
+        Err(ErrorData::new(
+            ErrorCode::METHOD_NOT_FOUND,
+            request.method,
+            None,
+        ))
+    }
+}

@@ -1,0 +1,13 @@
+//! Answers as text: for people, for clients that read only text, and for errors, where clients drop
+//! the structured part. So the text says everything that the structured part says.
+
+mod measures;
+mod restart;
+mod search;
+mod status;
+
+pub(super) use self::{
+    restart::restart,
+    search::{budget, search},
+    status::status,
+};

@@ -1,0 +1,209 @@
+//! What the daemon can be asked, whoever asks: the functions behind the MCP tools.
+//!
+//! It finds the process that is meant, talks to the actors, and answers with plain data. It knows
+//! neither HTTP nor MCP; how an answer looks is decided where it is sent.
+//!
+//! Status is read from the boards on which the processes publish, so it neither waits for an actor
+//! nor disturbs one. A restart waits outside of the actor; dropping the wait drops the answer, not
+//! the restart.
+
+mod logs;
+mod restart;
+mod status;
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use actix::Recipient;
+use bpm_actors::{
+    ids::ProcessName,
+    restart::{Board, Restart, ToolCalled},
+    search::{NoSuchLog, Search},
+    spec::ProcessType,
+};
+use tokio::{sync::watch, time::Instant};
+
+pub use self::{
+    logs::{Finding, LogAnswer, LogQuestion},
+    restart::{Progress, Unheard},
+    status::StatusReport,
+};
+
+/// One `[process.*]` entry, as the service reaches it.
+#[derive(Clone)]
+pub struct Member {
+    /// Its name.
+    pub name: ProcessName,
+    /// Its type.
+    pub kind: ProcessType,
+    /// Where restarts are ordered.
+    pub restart: Recipient<Restart>,
+    /// Where it publishes what it does.
+    pub board: Board,
+}
+
+/// What a [`Service`] is made of.
+pub struct Parts {
+    /// The project's directory; canonical.
+    pub project_dir: PathBuf,
+    /// The daemon's version.
+    pub version: String,
+    /// Where MCP is served.
+    pub url: String,
+    /// The processes, in the order of the file.
+    pub members: Vec<Member>,
+    /// The log store.
+    pub logs: Recipient<Search>,
+    /// The idle clock.
+    pub activity: Recipient<ToolCalled>,
+    /// When dev mode ends by itself; `None` while nothing is in dev.
+    pub release_at: watch::Receiver<Option<Instant>>,
+}
+
+/// Answers what clients ask. Clones share everything.
+#[derive(Clone)]
+pub struct Service {
+    parts: Arc<Parts>,
+    /// The project's directory as people read it.
+    project: Arc<str>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ServiceError {
+    /// No process has this name.
+    #[error("there is no process `{asked}`{}; known: {known}", meant(.nearest.as_ref()))]
+    UnknownProcess {
+        /// What was asked for.
+        asked: String,
+        /// The most similar name, if one is similar.
+        nearest: Option<ProcessName>,
+        /// All names.
+        known: Names,
+    },
+    /// No name was given where there are several processes.
+    #[error("there are several processes, so say which: {known}")]
+    WhichProcess {
+        /// All names.
+        known: Names,
+    },
+    /// That run or build is not kept.
+    #[error("{process}: {cause}")]
+    NoSuchLog {
+        /// Whose.
+        process: ProcessName,
+        /// Why not.
+        cause: NoSuchLog,
+    },
+    /// A process's actor has gone, which only a fault of the daemon can cause.
+    #[error("{process} does not answer because of a fault in the daemon; start the daemon again")]
+    ProcessSilent {
+        /// Which.
+        process: ProcessName,
+    },
+    /// The log store has gone, which only a fault of the daemon can cause.
+    #[error("the log store does not answer because of a fault in the daemon; start it again")]
+    LogsSilent,
+}
+
+/// Names of processes, in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names(pub Vec<ProcessName>);
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("(none is configured)");
+        }
+        for (place, name) in self.0.iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            write!(f, "{comma}{name}")?;
+        }
+        Ok(())
+    }
+}
+
+fn meant(nearest: Option<&ProcessName>) -> String {
+    nearest
+        .map(|name| format!(" (did you mean `{name}`?)"))
+        .unwrap_or_default()
+}
+
+impl Service {
+    /// Names that differ more than this from what was asked are not suggested (1 is equality).
+    const SIMILAR: f64 = 0.7;
+    /// How much of an unknown name is repeated, in characters.
+    const REPEATED: usize = 80;
+
+    /// A service of these parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let project = parts.project_dir.to_string_lossy().as_ref().into();
+        Self {
+            parts: Arc::new(parts),
+            project,
+        }
+    }
+
+    /// The names of the processes, in the order of the file.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        Names(self.members().iter().map(|it| it.name.clone()).collect())
+    }
+
+    /// The project's directory as people read it.
+    #[must_use]
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// The daemon's version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.parts.version
+    }
+
+    /// Somebody works with the project: the idle clock begins anew.
+    pub fn activity(&self) {
+        self.parts.activity.do_send(ToolCalled);
+    }
+
+    fn members(&self) -> &[Member] {
+        &self.parts.members
+    }
+
+    /// The process that is meant; it need not be named when it is the only one.
+    fn member(&self, asked: Option<&str>) -> Result<&Member, ServiceError> {
+        let Some(asked) = asked else {
+            return match self.members() {
+                [only] => Ok(only),
+                _ => Err(ServiceError::WhichProcess {
+                    known: self.names(),
+                }),
+            };
+        };
+        self.members()
+            .iter()
+            .find(|member| member.name.as_str() == asked)
+            .ok_or_else(|| self.unknown(asked))
+    }
+
+    fn unknown(&self, asked: &str) -> ServiceError {
+        let asked: String = asked.chars().take(Self::REPEATED).collect();
+        let lower = asked.to_lowercase();
+        let nearest = self
+            .members()
+            .iter()
+            .map(|member| {
+                let name = member.name.as_str().to_lowercase();
+                (strsim::jaro_winkler(&name, &lower), &member.name)
+            })
+            .filter(|(similarity, _)| *similarity >= Self::SIMILAR)
+            .max_by(|(a, _), (b, _)| a.total_cmp(b))
+            .map(|(_, name)| name.clone());
+        ServiceError::UnknownProcess {
+            asked,
+            nearest,
+            known: self.names(),
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! Actors that answer as they are told, and a [`Service`] made of them.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use actix::prelude::*;
+use background_process_manager::service::{Member, Parts, Service};
+use bpm_actors::{
+    ids::{BuildId, ProcessName, RunId},
+    logs::Source,
+    pattern::Pattern,
+    report::{
+        BuildOutcome, Connections, EventKind, EventReport, Health, LastBuild, LastExit, Outcome,
+        ProcessReport, RestartReport, StateName,
+    },
+    restart::{Board, Pending, Restart, ShuttingDown, Snapshot, ToolCalled},
+    search::{Extent, Found, LogKind, NoSuchLog, Query, Search},
+    spec::{Mode, ProcessType},
+};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
+
+/// What a process double does with an order to restart.
+pub(crate) enum Script {
+    /// It answers at once.
+    Answer(Box<RestartReport>),
+    /// It never answers.
+    Hold,
+    /// It takes no orders.
+    Refuse,
+}
+
+/// A process that restarts as its script says.
+struct ProcessDouble {
+    script: Script,
+    /// How many callers wait.
+    waiting: watch::Sender<usize>,
+}
+
+impl Actor for ProcessDouble {
+    type Context = Context<Self>;
+}
+
+impl Handler<Restart> for ProcessDouble {
+    type Result = Result<Pending, ShuttingDown>;
+
+    fn handle(&mut self, _: Restart, ctx: &mut Self::Context) -> Self::Result {
+        let (mut answer, outcome) = oneshot::channel();
+        match &self.script {
+            Script::Answer(report) => _ = answer.send(report.as_ref().clone()),
+            Script::Hold => {
+                let waiting = self.waiting.clone();
+                let held = async move {
+                    waiting.send_modify(|it| *it += 1);
+                    answer.closed().await;
+                    waiting.send_modify(|it| *it -= 1);
+                };
+                ctx.spawn(held.into_actor(self));
+            }
+            Script::Refuse => return Err(ShuttingDown),
+        }
+        Ok(outcome)
+    }
+}
+
+type Search1 = Box<dyn Fn(&Search) -> Result<Found, NoSuchLog>>;
+
+/// A log store that answers as it is told and remembers what it was asked.
+struct LogDouble {
+    answer: Search1,
+    asked: Arc<Mutex<Vec<Search>>>,
+}
+
+impl Actor for LogDouble {
+    type Context = Context<Self>;
+}
+
+impl Handler<Search> for LogDouble {
+    type Result = Result<Found, NoSuchLog>;
+
+    fn handle(&mut self, search: Search, _: &mut Self::Context) -> Self::Result {
+        let found = (self.answer)(&search);
+        self.asked.lock().unwrap().push(search);
+        found
+    }
+}
+
+/// Counts tool calls.
+struct ClockDouble {
+    calls: watch::Sender<usize>,
+}
+
+impl Actor for ClockDouble {
+    type Context = Context<Self>;
+}
+
+impl Handler<ToolCalled> for ClockDouble {
+    type Result = ();
+
+    fn handle(&mut self, _: ToolCalled, _: &mut Self::Context) {
+        self.calls.send_modify(|it| *it += 1);
+    }
+}
+
+/// A process that stays as it is, but for its ages.
+struct Still {
+    report: ProcessReport,
+    since: Instant,
+}
+
+impl Snapshot for Still {
+    fn report(&self, now: Instant) -> ProcessReport {
+        let passed = now.saturating_duration_since(self.since).as_secs_f64();
+        let mut report = self.report.clone();
+        for age in &mut report.events {
+            age.age_seconds += passed;
+        }
+        if let Some(uptime) = &mut report.uptime_seconds {
+            *uptime += passed;
+        }
+        report
+    }
+}
+
+/// A service of doubles, and what they saw.
+pub(crate) struct Doubles {
+    pub(crate) service: Service,
+    /// Tool calls that counted as activity.
+    pub(crate) calls: watch::Receiver<usize>,
+    /// Callers that wait for a restart.
+    pub(crate) waiting: watch::Receiver<usize>,
+    /// What the log store was asked.
+    pub(crate) asked: Arc<Mutex<Vec<Search>>>,
+    /// Where the processes publish, in order.
+    pub(crate) boards: Vec<watch::Sender<Arc<dyn Snapshot>>>,
+    /// When dev ends.
+    pub(crate) release_at: watch::Sender<Option<Instant>>,
+}
+
+/// What to build [`Doubles`] from.
+pub(crate) struct Cast {
+    processes: Vec<(ProcessReport, Script)>,
+    logs: Search1,
+}
+
+impl Cast {
+    /// Nobody yet; logs are those of [`lines`].
+    pub(crate) fn new() -> Self {
+        Self {
+            processes: Vec::new(),
+            logs: Box::new(lines),
+        }
+    }
+
+    /// With this process.
+    pub(crate) fn with(mut self, report: ProcessReport, script: Script) -> Self {
+        self.processes.push((report, script));
+        self
+    }
+
+    /// With this log store.
+    pub(crate) fn logs(
+        mut self,
+        answer: impl Fn(&Search) -> Result<Found, NoSuchLog> + 'static,
+    ) -> Self {
+        self.logs = Box::new(answer);
+        self
+    }
+
+    /// Starts the doubles. Needs an actix system.
+    pub(crate) fn start(self) -> Doubles {
+        let (waiting, who_waits) = watch::channel(0);
+        let (calls, how_many) = watch::channel(0);
+        let asked = Arc::default();
+        let mut boards = Vec::new();
+        let mut members = Vec::new();
+        for (report, script) in self.processes {
+            let name: ProcessName = report.name.parse().unwrap();
+            let kind = report.r#type;
+            let (post, board) = board(report);
+            let waiting = waiting.clone();
+            members.push(Member {
+                name,
+                kind,
+                restart: ProcessDouble { script, waiting }.start().recipient(),
+                board,
+            });
+            boards.push(post);
+        }
+        let soon = Instant::now() + Duration::from_secs(9_120);
+        let (release_at, when) = watch::channel(Some(soon));
+        let logs = LogDouble {
+            answer: self.logs,
+            asked: Arc::clone(&asked),
+        };
+        let service = Service::new(Parts {
+            project_dir: PathBuf::from("/home/u/ganbot"),
+            version: "0.1.0".to_owned(),
+            url: "http://localhost:3001/mcp".to_owned(),
+            members,
+            logs: logs.start().recipient(),
+            activity: ClockDouble { calls }.start().recipient(),
+            release_at: when,
+        });
+        Doubles {
+            service,
+            calls: how_many,
+            waiting: who_waits,
+            asked,
+            boards,
+            release_at,
+        }
+    }
+}
+
+/// A board that shows this.
+pub(crate) fn board(report: ProcessReport) -> (watch::Sender<Arc<dyn Snapshot>>, Board) {
+    let since = Instant::now();
+    watch::channel(Arc::new(Still { report, since }) as Arc<dyn Snapshot>)
+}
+
+/// The process of the contract's example.
+pub(crate) fn main_process() -> ProcessReport {
+    let at = |text: &str| text.parse().unwrap();
+    ProcessReport {
+        name: "main".to_owned(),
+        r#type: ProcessType::Rust,
+        state: StateName::Running,
+        mode: Mode::Dev,
+        serving: true,
+        health: Some(Health::Ready),
+        behind: None,
+        run: Some(RunId(7)),
+        pid: Some(4711),
+        uptime_seconds: Some(81.2),
+        restarts: 3,
+        crashes: 1,
+        crashes_in_a_row: 0,
+        next_attempt_in_seconds: None,
+        connections: Connections::Own,
+        last_exit: Some(LastExit {
+            run: RunId(6),
+            code: None,
+            signal: Some(9),
+            text: "signal 9 (SIGKILL)".to_owned(),
+            at: at("2026-11-23T10:00:00Z"),
+        }),
+        last_build: Some(LastBuild {
+            id: BuildId(9),
+            mode: Mode::Dev,
+            outcome: BuildOutcome::Ok,
+            seconds: 4.1,
+            errors: 0,
+            warnings: 2,
+            at: at("2026-11-23T09:59:58Z"),
+        }),
+        events: vec![EventReport {
+            at: at("2026-11-23T10:00:01Z"),
+            age_seconds: 81.2,
+            kind: EventKind::Restarted,
+            text: "up (run 7, pid 4711, dev)".to_owned(),
+        }],
+    }
+}
+
+/// A sidecar that runs beside it.
+pub(crate) fn web_process() -> ProcessReport {
+    ProcessReport {
+        name: "web".to_owned(),
+        r#type: ProcessType::Npm,
+        mode: Mode::Release,
+        run: Some(RunId(2)),
+        pid: Some(4720),
+        last_exit: None,
+        last_build: None,
+        events: Vec::new(),
+        ..main_process()
+    }
+}
+
+/// A restart that went well.
+pub(crate) fn restarted() -> RestartReport {
+    RestartReport {
+        process: "main".to_owned(),
+        ok: true,
+        outcome: Outcome::Restarted,
+        mode: Mode::Dev,
+        run: Some(RunId(8)),
+        pid: Some(4800),
+        build: Some(BuildId(10)),
+        build_seconds: Some(2.3),
+        pause_ms: Some(3.1),
+        ready_after_ms: None,
+        error_count: 0,
+        warning_count: 0,
+        errors: Vec::new(),
+        exit: None,
+        last_lines: Vec::new(),
+        behind: None,
+        next: None,
+    }
+}
+
+/// A log of 3,400 numbered lines, of which every one that ends in 00 matches.
+pub(crate) fn lines(search: &Search) -> Result<Found, NoSuchLog> {
+    let Query {
+        pattern,
+        extent,
+        budget,
+        ..
+    } = &search.query;
+    let all: Vec<String> = (0..3_400).map(|it| format!("line {it}")).collect();
+    let matches = |line: &&String| {
+        let hit = |it: &Pattern| it.matches(line.as_bytes());
+        pattern.as_ref().is_none_or(hit)
+    };
+    let hits: Vec<&String> = all.iter().filter(matches).collect();
+    let wanted: Vec<&String> = match *extent {
+        Extent::Head(count) => hits.iter().copied().take(count).collect(),
+        Extent::Tail(count) => hits[hits.len().saturating_sub(count)..].to_vec(),
+        Extent::Fitting => hits.clone(),
+    };
+    let mut room = *budget;
+    let fits = |line: &&&String| {
+        let left = room.checked_sub(line.len() + 4);
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    let mut shown: Vec<&String> = wanted.iter().rev().take_while(fits).copied().collect();
+    shown.reverse();
+    Ok(Found {
+        source: match search.kind {
+            LogKind::Runs => Source::Run(RunId(7)),
+            LogKind::Builds => Source::Build(BuildId(9)),
+        },
+        mode: Mode::Dev,
+        began: SystemTime::UNIX_EPOCH,
+        ending: None,
+        kept: 3_400,
+        matched: hits.len() as u64,
+        shown: shown.len() as u64,
+        evicted: 0,
+        shortened: 0,
+        text: shown.iter().map(|it| format!(" * {it}\n")).collect(),
+    })
+}
