@@ -118,6 +118,14 @@ impl Reaper {
         Ok(reaper)
     }
 
+    /// Kills every tree.
+    pub fn kill_all(&self) {
+        let trees: Vec<TreeId> = self.forest.borrow().trees.keys().copied().collect();
+        for tree in trees {
+            self.kill(tree);
+        }
+    }
+
     /// Kills whatever is left among the daemon's children, known or not, and returns when nobody is.
     /// For the very end: it also finds what hid from its tree.
     pub async fn end_strays(&self) {

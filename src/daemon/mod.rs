@@ -1,13 +1,32 @@
-//! The daemon: what must hold before anything is started, and the start itself.
+//! The daemon: what must hold before anything is started, the start itself, and the orderly end.
 //!
 //! `main` calls [`run`] with a valid configuration. It must not know arguments or exit codes.
+//!
+//! The order is: lock, port, state folder; then serve at once; then end what a dead daemon left;
+//! then start the processes.
 
 pub mod listener;
 pub mod lock;
 pub mod occupant;
 pub mod state_dir;
 
-use crate::config::Config;
+mod environment;
+mod logger;
+mod signals;
+mod team;
+
+use std::{io, time::Duration};
+
+use bpm_actors::{leftovers, logs::passthrough::Passthrough, reaper::{Reaper, ledger::Ledger}};
+use tokio_util::sync::CancellationToken;
+
+use self::{listener::Listeners, lock::ProjectLock, signals::Signals, state_dir::StateDir, team::Team};
+use crate::{config::Config, mcp};
+
+/// How long the last lines may take to be written when a reader is slow.
+const LAST_LINES: Duration = Duration::from_secs(1);
+/// How long those that hid from their tree may take to vanish once they are killed.
+const STRAYS: Duration = Duration::from_secs(2);
 
 /// Why the daemon could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -21,13 +40,99 @@ pub enum DaemonError {
     /// There is nowhere to keep state.
     #[error(transparent)]
     StateDir(#[from] state_dir::StateDirError),
+    /// The system refuses something that the daemon cannot do without.
+    #[error("cannot {what}: {cause}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why it did not work.
+        cause: io::Error,
+    },
+}
+
+fn cannot(what: &'static str) -> impl FnOnce(io::Error) -> DaemonError {
+    move |cause| DaemonError::System { what, cause }
 }
 
 /// Serves the project until a signal ends it.
 ///
 /// # Errors
 /// When the project is locked, the port taken, or the state folder of no use.
-pub fn run(_config: Config) -> Result<(), DaemonError> {
-    // STUB: the daemon's start goes here.
-    Ok(())
+pub fn run(config: Config) -> Result<(), DaemonError> {
+    let _lock = ProjectLock::acquire(&config.project_dir)?;
+    let listeners = listener::bind(config.mcp_port, &config.file)?;
+    let state = StateDir::open(&config.project_dir)?;
+    environment::keep_descriptors_from_children();
+    let outputs = Passthrough::standard().map_err(cannot("start to write output"))?;
+    logger::start(&outputs);
+
+    let served = actix::System::new().block_on(serve(config, listeners, &state, outputs.clone()));
+    if let Err(error) = state.remove_daemon_file() {
+        log::warn!("{error}");
+    }
+    // A reader that is slower than this loses the last lines; they were stored.
+    let _ = outputs.flush(LAST_LINES);
+    served
+}
+
+async fn serve(
+    config: Config,
+    listeners: Listeners,
+    state: &StateDir,
+    outputs: Passthrough,
+) -> Result<(), DaemonError> {
+    // First of all, so that no signal finds the daemon unprepared.
+    let mut signals = Signals::listen().map_err(cannot("listen for signals"))?;
+    let project = config.project_dir.clone();
+    let ledger = state.path().join("children.json");
+    let reaper = Reaper::start(project.clone(), Ledger::new(ledger.clone()))
+        .map_err(cannot("watch over child processes"))?;
+    let grace = config.processes.iter().map(|spec| spec.stop_grace).max().unwrap_or_default();
+
+    let url = format!("http://localhost:{}{}", listeners.port, mcp::PATH);
+    let (team, service) = Team::assemble(config, state.path(), &url, &reaper, outputs);
+    let farewell = CancellationToken::new();
+    let server = mcp::serve(listeners.sockets, service, farewell.clone()).map_err(cannot("serve MCP"))?;
+    let server = actix::spawn(server);
+    state.write_daemon_file(&url, &project)?;
+    log::info!("serving {url} for {}", project.display());
+    log::info!("to connect Claude Code: claude mcp add --transport http bpm {url}");
+
+    tokio::select! {
+        () = end_leftovers(&ledger, &project, grace) => {
+            team.boot();
+            signals.next().await;
+        }
+        () = signals.next() => {}
+    }
+    log::info!("shutting down");
+    tokio::select! {
+        () = team.end() => {}
+        () = hurry(&mut signals, &reaper) => log::warn!("a third signal: not waiting for those that are left"),
+    }
+    if tokio::time::timeout(STRAYS, reaper.end_strays()).await.is_err() {
+        log::warn!("some processes cannot be killed");
+    }
+    farewell.cancel();
+    match server.await {
+        Ok(Err(error)) => Err(cannot("serve MCP")(error)),
+        // It neither panics nor is cancelled; and at this point nothing is lost by it.
+        Ok(Ok(())) | Err(_) => Ok(()),
+    }
+}
+
+async fn end_leftovers(ledger: &std::path::Path, project: &std::path::Path, grace: Duration) {
+    match leftovers::end(ledger, project, grace).await {
+        Ok(0) => {}
+        Ok(count) => log::warn!("ended {count} processes that an earlier daemon left"),
+        Err(pids) => log::error!("an earlier daemon left processes that cannot be ended: {pids:?}"),
+    }
+}
+
+/// A second signal kills at once; the third stops waiting.
+async fn hurry(signals: &mut Signals, reaper: &Reaper) {
+    signals.next().await;
+    log::warn!("a second signal: killing what is left");
+    reaper.kill_all();
+    signals.next().await;
 }

@@ -1,0 +1,22 @@
+//! The daemon's own log: on stderr, through the same queue as what processes print, so that lines do
+//! not mix and a blocked reader does not stop the daemon.
+
+use std::env;
+
+use bpm_actors::logs::{Stream, passthrough::Passthrough};
+use env_logger::{Builder, Target, WriteStyle};
+
+/// Names the filter; without it `RUST_LOG` is asked, and without that it is `info`.
+const FILTER: &str = "BPM_LOG";
+
+/// Starts it. Called once.
+pub(super) fn start(outputs: &Passthrough) {
+    let filter = env::var(FILTER).or_else(|_| env::var("RUST_LOG")).unwrap_or_else(|_| "info".into());
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && env::var_os("NO_COLOR").is_none();
+    Builder::new()
+        .parse_filters(&filter)
+        .format_target(false)
+        .write_style(if colours { WriteStyle::Always } else { WriteStyle::Never })
+        .target(Target::Pipe(Box::new(outputs.outlet(Stream::Stderr).clone())))
+        .init();
+}

@@ -1,0 +1,102 @@
+//! The actors of one daemon: who knows whom.
+
+use std::{path::Path, sync::Arc};
+
+use actix::prelude::*;
+use bpm_actors::{
+    builder_actor::BuilderActor,
+    ids::Sequence,
+    log_store_actor::LogStoreActor,
+    logs::passthrough::Passthrough,
+    mode_actor::{ModeActor, Watch},
+    process_actor::{Ports, ProcessActor},
+    reaper::Reaper,
+    restart::{Cause, Restart, Shutdown},
+    spec::{Mode, Project},
+};
+use futures_util::future::join_all;
+
+use super::environment;
+use crate::{
+    config::Config,
+    service::{Member, Parts, Service},
+};
+
+/// All of them.
+pub(super) struct Team {
+    builder: Addr<BuilderActor>,
+    processes: Vec<Addr<ProcessActor>>,
+    /// The log store's own thread: a flood of output does not delay a restart.
+    _log_thread: Arbiter,
+}
+
+impl Team {
+    /// Starts the actors, and makes the service that answers for them.
+    pub(super) fn assemble(
+        config: Config,
+        state_dir: &Path,
+        url: &str,
+        reaper: &Reaper,
+        outputs: Passthrough,
+    ) -> (Self, Service) {
+        let log_thread = Arbiter::new();
+        let logs = LogStoreActor::start_in_arbiter(&log_thread.handle(), |_| LogStoreActor::new(outputs));
+        let (mode, release_at) = ModeActor::new(config.dev_timeout);
+        let mode = mode.start();
+        let environment = Arc::new(environment::for_children());
+        let project = Project { dir: config.project_dir.clone(), state_dir: state_dir.to_owned() };
+        let children = std::rc::Rc::new(reaper.clone());
+        let builder = BuilderActor::new(project, children.clone(), environment.clone(), &logs).start();
+
+        let runs = Sequence::new();
+        let mut processes = Vec::new();
+        let mut members = Vec::new();
+        for spec in config.processes.into_iter().map(Arc::new) {
+            let ports = Ports {
+                children: children.clone(),
+                build: builder.clone().recipient(),
+                cancel_build: builder.clone().recipient(),
+                open_log: logs.clone().recipient(),
+                crashed: logs.clone().recipient(),
+                stopped: logs.clone().recipient(),
+                last_lines: logs.clone().recipient(),
+                mode: mode.clone().recipient(),
+                environment: environment.clone(),
+            };
+            let (process, board) = ProcessActor::new(spec.clone(), ports, runs.clone());
+            let process = process.start();
+            mode.do_send(Watch { process: process.clone().recipient() });
+            members.push(Member {
+                name: spec.name.clone(),
+                kind: spec.program.kind(),
+                restart: process.clone().recipient(),
+                board,
+            });
+            processes.push(process);
+        }
+        let service = Service::new(Parts {
+            project_dir: config.project_dir,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            url: url.to_owned(),
+            members,
+            logs: logs.recipient(),
+            activity: mode.recipient(),
+            release_at,
+        });
+        (Self { builder, processes, _log_thread: log_thread }, service)
+    }
+
+    /// Starts every process, in the order of the file.
+    pub(super) fn boot(&self) {
+        for process in &self.processes {
+            process.do_send(Restart { mode: Mode::Release, cause: Cause::Boot });
+        }
+    }
+
+    /// Ends every process and every build, side by side, and returns when nobody is left.
+    pub(super) async fn end(&self) {
+        let processes = join_all(self.processes.iter().map(|process| process.send(Shutdown)));
+        // An actor that is gone has nothing left to end.
+        let _ = tokio::join!(processes, self.builder.send(Shutdown));
+    }
+}
