@@ -91,7 +91,7 @@ pub(super) fn is_misspelt(key: &str, valid: &[&str], entries: &[Entry<'_>]) -> b
 
 /// The one of `valid` that `word` was probably meant to be.
 pub(super) fn nearest<'v>(word: &str, valid: &[&'v str]) -> Option<&'v str> {
-    const ALIKE: f64 = 0.65;
+    const ALIKE: f64 = 0.69;
     let word = word.to_lowercase().replace('-', "_");
     valid
         .iter()

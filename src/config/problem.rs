@@ -74,10 +74,10 @@ impl<'d> Report<'d> {
     }
 
     /// The text is no TOML; `at` is the byte where that shows.
-    pub(super) fn reject_syntax(&mut self, at: usize, advice: String) {
+    pub(super) fn reject_syntax(&mut self, at: usize, cause: &str) {
         let line = self.text.lines().nth(self.line_of(at) - 1).map(str::trim);
         let subject = line.filter(|line| !line.is_empty()).map(shorten);
-        self.add(Some(at), subject, advice);
+        self.add(Some(at), subject, format!("not valid TOML: {cause}"));
     }
 
     /// The problems, in the order of the file, what it lacks as a whole first.

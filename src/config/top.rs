@@ -29,7 +29,7 @@ pub(super) fn parse(text: &str, project: &Path) -> Result<Config, InvalidConfig>
         Ok(table) => read(&entries("", table.get_ref()), project, &mut report),
         Err(error) => {
             let at = error.span().map_or(text.len(), |span| span.start);
-            report.reject_syntax(at, error.message().to_owned());
+            report.reject_syntax(at, error.message());
             None
         }
     };

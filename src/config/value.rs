@@ -11,6 +11,7 @@ use toml::de::DeValue;
 
 use super::{
     entry::{Entry, entries},
+    keys,
     problem::Report,
 };
 
@@ -174,6 +175,13 @@ pub(super) fn environment(
             report.reject(
                 &variable,
                 "is set by the daemon, which recognises its children by it",
+            );
+        } else if !variable.value.is_str() && keys::of_process(None).contains(&variable.name) {
+            // TOML gives the last header everything that follows.
+            let name = variable.name;
+            report.reject(
+                &variable,
+                format!("must be a string; the process's own {name} goes above its env table"),
             );
         } else if let Some(value) = text(&variable, report) {
             variables.insert(variable.name.to_owned(), value);

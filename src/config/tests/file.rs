@@ -9,11 +9,11 @@ use crate::config::{Config, EXAMPLE};
 fn a_syntax_error_is_reported_alone_with_its_line() {
     assert_eq!(
         wrong("mcp_prt = 1\n\nmcp_port 3001\nx = 1"),
-        ["3: mcp_port 3001: key with no value, expected `=`"]
+        ["3: mcp_port 3001: not valid TOML: key with no value, expected `=`"]
     );
     assert_eq!(
         wrong("mcp_port = 1\nmcp_port = 2\n"),
-        ["2: mcp_port = 2: duplicate key"]
+        ["2: mcp_port = 2: not valid TOML: duplicate key"]
     );
     assert_eq!(wrong("a = \"\u{1b}[31m\n").len(), 1);
     assert!(!wrong("a = \"\u{1b}[31m\n")[0].contains('\u{1b}'));

@@ -53,6 +53,7 @@ fn a_misspelt_key_names_the_nearest_valid_one() {
         );
     }
     assert_eq!(keys::nearest("zzz", &keys::TOP), None);
+    assert_eq!(keys::nearest("ready", &keys::of_process(None)), None);
 }
 
 #[test]
@@ -71,6 +72,12 @@ fn a_key_in_the_wrong_place_says_where_it_belongs() {
         wrong("mcp_port = 1\n[process]\ntype = \"rust\"\n"),
         [
             "3: process.type = \"rust\": belongs to a process with a name: write [process.NAME] above it"
+        ]
+    );
+    assert_eq!(
+        wrong_in_rust("[process.main.env]\nA = \"1\"\nfeatures = []"),
+        [
+            "7: process.main.env.features = []: must be a string; the process's own features goes above its env table"
         ]
     );
     assert_eq!(
