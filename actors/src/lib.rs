@@ -19,6 +19,7 @@ pub mod artifact;
 pub mod children;
 pub mod exit;
 pub mod ids;
+pub mod log_store_actor;
 pub mod logs;
 pub mod pattern;
 pub mod report;
