@@ -23,6 +23,7 @@ pub mod history;
 pub mod ids;
 pub mod leftovers;
 pub mod lifecycle;
+pub mod log_store_actor;
 pub mod logs;
 pub mod mode_actor;
 pub mod pattern;

@@ -1,4 +1,11 @@
-//! The log store's messages: what producers send and what readers ask.
+//! The log store's messages: what producers send and what readers ask. The rooms below hold the
+//! lines and pass them on; what they have in common is that they know no actor.
+
+pub mod chunk;
+pub(crate) mod intake;
+pub mod passthrough;
+pub mod shelf;
+pub(crate) mod text;
 
 use std::{os::fd::OwnedFd, time::SystemTime};
 

@@ -1,11 +1,21 @@
 //! The question that readers ask the log store, and its answer.
+//!
+//! The order is: stream, pattern, context, head or tail. [`scan`] finds the lines, [`show`] chooses
+//! which of them fit and writes them; both are linear in the log and know no actor.
 
-use std::time::SystemTime;
+pub(crate) mod scan;
+pub(crate) mod show;
+
+use std::{sync::atomic::AtomicBool, time::SystemTime};
 
 use crate::{
     ids::ProcessName,
-    logs::{Source, Stream},
+    logs::{Source, Stream, shelf::Snapshot},
     pattern::Pattern,
+    search::{
+        scan::{View, scan},
+        show::{LEAST, Layout, Marked, show},
+    },
     spec::Mode,
 };
 
@@ -102,4 +112,37 @@ pub enum NoSuchLog {
     /// The search was abandoned because the daemon ends.
     #[error("the daemon is shutting down")]
     Closed,
+}
+
+/// Searches a log as it was. `None` if `cancelled` was set meanwhile.
+pub(crate) fn search(log: &Snapshot, query: &Query, cancelled: &AtomicBool) -> Option<Found> {
+    let mut view = View::new(&log.chunks, query.stream);
+    let kept = view.total();
+    // More than this cannot be shown, so no more need be remembered.
+    let most = query.budget / LEAST + 1;
+    let matches = scan(&view, query.pattern.as_ref(), query.extent, most, cancelled)?;
+    let (marked, context) = match query.pattern {
+        Some(_) => (Marked::Matches, query.context),
+        // All lines are shown anyway: a line needs no other around it.
+        None => (Marked::Nothing, 0),
+    };
+    let layout = Layout {
+        context,
+        extent: query.extent,
+        budget: query.budget,
+        marked,
+    };
+    let shown = show(&mut view, &matches.places, &layout);
+    Some(Found {
+        source: log.source,
+        mode: log.mode,
+        began: log.began,
+        ending: log.ending.clone(),
+        kept: kept as u64,
+        matched: matches.count as u64,
+        shown: shown.matches as u64,
+        evicted: log.evicted,
+        shortened: shown.shortened as u64,
+        text: shown.text,
+    })
 }

@@ -1,0 +1,282 @@
+//! Reads every pipe, keeps the lines, answers searches.
+//!
+//! | who sends | what |
+//! |---|---|
+//! | process actors | [`OpenLog`], then [`Crashed`] or [`Stopped`]; [`DescribeLastLines`] |
+//! | the builder | [`OpenLog`], [`Append`], then [`BuildEnded`] |
+//! | the front ends | [`Search`] |
+//!
+//! It lives on a thread of its own and knows neither children nor builds, only pipes and keys. It
+//! waits for nobody: searches run elsewhere on a snapshot, and what it passes on is queued.
+//!
+//! Bytes are read when the pipe has some and at the pace of this actor, so a chatty child is slowed
+//! by its full pipe and nothing grows. When a run has ended, its pipes are read to their end; where
+//! somebody still holds one, what is in it after [`PATIENCE`] is the last that is taken.
+
+mod answer;
+mod pipes;
+mod requests;
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use actix::prelude::*;
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::Instant,
+};
+
+use self::pipes::{Pipe, PipeId};
+use crate::{
+    ids::ProcessName,
+    logs::{
+        LogKey, Source, Stream,
+        chunk::LineEnd,
+        passthrough::Passthrough,
+        shelf::{Limits, Log, Moment, Shelf},
+    },
+    search::{
+        LogKind,
+        show::{self, LONGEST_SHOWN},
+    },
+};
+
+/// How long the pipes of a run that has ended are read when somebody still holds them.
+pub const PATIENCE: Duration = Duration::from_millis(100);
+/// How many searches run at the same time; more wait.
+const SEARCHES: usize = 2;
+
+/// Every line of every run and build.
+#[derive(Debug)]
+pub struct LogStoreActor {
+    limits: Limits,
+    passthrough: Passthrough,
+    shelves: HashMap<(ProcessName, LogKind), Shelf>,
+    /// The logs that still take lines.
+    live: HashMap<LogKey, Live>,
+    pipes: HashMap<PipeId, Pipe>,
+    next_pipe: PipeId,
+    /// Where bytes are read to, from whichever pipe.
+    buffer: Vec<u8>,
+    searches: Arc<Semaphore>,
+}
+
+/// What belongs to a log as long as it takes lines.
+#[derive(Debug)]
+struct Live {
+    /// `[name] ` or `[build name] `.
+    prefix: Vec<u8>,
+    /// How many of its pipes are open.
+    open: usize,
+    phase: Phase,
+    /// Who waits for its end.
+    waiting: Vec<(usize, oneshot::Sender<Vec<String>>)>,
+    /// The alarm for an unfinished line.
+    silence: Option<SpawnHandle>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// What prints is alive.
+    Running,
+    /// It ended; its pipes are read to their end.
+    Draining,
+}
+
+impl LogStoreActor {
+    /// A store that passes lines on to these outputs.
+    #[must_use]
+    pub fn new(passthrough: Passthrough) -> Self {
+        Self::with_limits(passthrough, Limits::default())
+    }
+
+    /// A store that keeps more or less than usual.
+    #[must_use]
+    pub fn with_limits(passthrough: Passthrough, limits: Limits) -> Self {
+        Self {
+            limits,
+            passthrough,
+            shelves: HashMap::new(),
+            live: HashMap::new(),
+            pipes: HashMap::new(),
+            next_pipe: PipeId::default(),
+            buffer: Vec::new(),
+            searches: Arc::new(Semaphore::new(SEARCHES)),
+        }
+    }
+
+    fn shelf(&mut self, process: &ProcessName, kind: LogKind) -> &mut Shelf {
+        let limits = self.limits;
+        self.shelves
+            .entry((process.clone(), kind))
+            .or_insert_with(|| Shelf::new(limits))
+    }
+
+    /// Puts a new, empty log on its shelf. The one that leaves for it takes no more lines.
+    fn begin(&mut self, key: &LogKey, log: Log, ctx: &mut Context<Self>) {
+        let live = Live {
+            prefix: prefix(key),
+            open: 0,
+            phase: Phase::Running,
+            waiting: Vec::new(),
+            silence: None,
+        };
+        self.live.insert(key.clone(), live);
+        let left = self.shelf(&key.process, kind(key.source)).open(log);
+        if let Some(left) = left {
+            let process = key.process.clone();
+            let source = left.source();
+            self.finish(&LogKey { process, source }, Some(&left), ctx);
+        }
+    }
+
+    /// Stores bytes of a log, then passes on the lines that they completed.
+    fn take(&mut self, key: &LogKey, stream: Stream, bytes: &[u8]) {
+        let place = (key.process.clone(), kind(key.source));
+        let (Some(live), Some(shelf)) = (self.live.get(key), self.shelves.get_mut(&place)) else {
+            return;
+        };
+        let moment = Moment { now: Instant::now(), at: SystemTime::now() };
+        if let Some(log) = shelf.log_mut(key.source) {
+            let mut batch = self.passthrough.outlet(stream).batch(&live.prefix);
+            log.take(stream, bytes, moment, &mut |line| batch.line(line));
+        }
+        shelf.fit();
+    }
+
+    /// Stores the unfinished line of a stream, then passes it on.
+    fn flush(&mut self, key: &LogKey, stream: Stream, end: LineEnd) {
+        let place = (key.process.clone(), kind(key.source));
+        let (Some(live), Some(shelf)) = (self.live.get(key), self.shelves.get_mut(&place)) else {
+            return;
+        };
+        if let Some(log) = shelf.log_mut(key.source) {
+            let mut batch = self.passthrough.outlet(stream).batch(&live.prefix);
+            log.flush(stream, end, SystemTime::now(), &mut |line| batch.line(line));
+        }
+        shelf.fit();
+    }
+
+    /// Sets the alarm for unfinished lines, unless it is set. While bytes keep coming it is not
+    /// touched; when it rings it looks how long the silence has lasted.
+    fn listen_for_silence(&mut self, key: &LogKey, ctx: &mut Context<Self>) {
+        let due = self.due(key);
+        let Some(live) = self.live.get_mut(key) else {
+            return;
+        };
+        let (Some(due), None) = (due, live.silence) else {
+            return;
+        };
+        let wait = due.saturating_duration_since(Instant::now());
+        let key = key.clone();
+        live.silence = Some(ctx.run_later(wait, move |store, ctx| {
+            if let Some(live) = store.live.get_mut(&key) {
+                live.silence = None;
+            }
+            let now = Instant::now();
+            for stream in [Stream::Stdout, Stream::Stderr] {
+                if store.log(&key).and_then(|log| log.due(stream)).is_some_and(|due| due <= now) {
+                    store.flush(&key, stream, LineEnd::Silence);
+                }
+            }
+            store.listen_for_silence(&key, ctx);
+        }));
+    }
+
+    fn due(&self, key: &LogKey) -> Option<Instant> {
+        let log = self.log(key)?;
+        let due = [log.due(Stream::Stdout), log.due(Stream::Stderr)];
+        due.into_iter().flatten().min()
+    }
+
+    fn log(&self, key: &LogKey) -> Option<&Log> {
+        let place = (key.process.clone(), kind(key.source));
+        self.shelves.get(&place)?.log(key.source)
+    }
+
+    /// What printed into a log has ended.
+    fn end(&mut self, key: LogKey, ending: String, ctx: &mut Context<Self>) {
+        let place = (key.process.clone(), kind(key.source));
+        let log = self.shelves.get_mut(&place).and_then(|shelf| shelf.log_mut(key.source));
+        let (Some(log), Some(live)) = (log, self.live.get_mut(&key)) else {
+            log::debug!("{}: {:?} ended, but has no open log", key.process, key.source);
+            return;
+        };
+        log.end(ending);
+        if live.phase == Phase::Draining {
+            return;
+        }
+        live.phase = Phase::Draining;
+        if live.open == 0 {
+            self.close(&key, ctx);
+        } else {
+            ctx.run_later(PATIENCE, move |store, ctx| store.close(&key, ctx));
+        }
+    }
+
+    /// Takes what is in the pipes of a log at this moment, and no more: the log has ended.
+    fn close(&mut self, key: &LogKey, ctx: &mut Context<Self>) {
+        self.read_the_rest(key);
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            self.flush(key, stream, LineEnd::End);
+        }
+        let place = (key.process.clone(), kind(key.source));
+        if let Some(log) = self.shelves.get_mut(&place).and_then(|shelf| shelf.log_mut(key.source)) {
+            log.close();
+        }
+        self.finish(key, None, ctx);
+    }
+
+    /// Forgets what a log needed while it took lines, and answers who waited for its end. `left` is
+    /// the log if it is on its shelf no more.
+    fn finish(&mut self, key: &LogKey, left: Option<&Log>, ctx: &mut Context<Self>) {
+        self.forget_pipes(key, ctx);
+        let Some(live) = self.live.remove(key) else {
+            return;
+        };
+        if let Some(alarm) = live.silence {
+            ctx.cancel_future(alarm);
+        }
+        let log = left.or_else(|| self.log(key));
+        for (count, asker) in live.waiting {
+            // Who asked may be gone.
+            let _ = asker.send(log.map(|log| last_lines(log, count)).unwrap_or_default());
+        }
+    }
+}
+
+impl Actor for LogStoreActor {
+    type Context = Context<Self>;
+}
+
+fn kind(source: Source) -> LogKind {
+    match source {
+        Source::Run(_) => LogKind::Runs,
+        Source::Build(_) => LogKind::Builds,
+    }
+}
+
+fn prefix(key: &LogKey) -> Vec<u8> {
+    let process = &key.process;
+    match key.source {
+        Source::Run(_) => format!("[{process}] "),
+        Source::Build(_) => format!("[build {process}] "),
+    }
+    .into_bytes()
+}
+
+/// The last lines of a log as readers see them.
+fn last_lines(log: &Log, count: usize) -> Vec<String> {
+    let snapshot = log.snapshot();
+    let lines = snapshot.chunks.iter().rev();
+    let lines = lines.flat_map(|chunk| (0..chunk.len()).rev().map(|n| chunk.line(n)));
+    let mut last: Vec<_> = lines.take(count).map(|line| show::text(&line, LONGEST_SHOWN).0).collect();
+    last.reverse();
+    last
+}
+
+#[cfg(test)]
+mod tests;

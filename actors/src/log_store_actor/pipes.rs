@@ -1,0 +1,165 @@
+//! The pipes of living children: when one has bytes, how much is read, when it is given up.
+
+use std::{io, os::fd::OwnedFd, rc::Rc};
+
+use actix::prelude::*;
+use futures_util::stream;
+use rustix::{io::ioctl_fionread, pipe::fcntl_setpipe_size};
+use tokio::net::unix::pipe::Receiver;
+
+use super::{LogStoreActor, Phase};
+use crate::logs::{LogKey, Stream, passthrough::Outlet};
+
+/// Names one pipe. Never reused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct PipeId(u64);
+
+/// A pipe that is read.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    key: LogKey,
+    stream: Stream,
+    receiver: Rc<Receiver>,
+    /// The stream that tells when there is something to read.
+    task: SpawnHandle,
+}
+
+/// A pipe has bytes, or has ended.
+struct Readable(PipeId);
+
+/// How many bytes are read at once.
+const READ: usize = 256 * 1024;
+/// How many reads one pipe gets before the others have their turn.
+const TURN: usize = 4;
+/// How much a child may print before it is slowed, where the system permits. Not more: the capacity
+/// counts against the user's limit (64 MiB in all), beyond which all his new pipes become tiny.
+const CAPACITY: usize = 256 * 1024;
+
+/// What one read gave.
+enum Got {
+    Bytes(usize),
+    Nothing,
+    End,
+}
+
+impl LogStoreActor {
+    /// Reads a pipe from now on.
+    pub(super) fn watch(&mut self, key: &LogKey, stream: Stream, output: OwnedFd, ctx: &mut Context<Self>) {
+        // A smaller pipe only means more turns.
+        let _ = fcntl_setpipe_size(&output, CAPACITY);
+        let receiver = match Receiver::from_owned_fd(output) {
+            Ok(receiver) => Rc::new(receiver),
+            Err(error) => {
+                log::error!("{}: cannot read its {stream:?}: {error}", key.process);
+                return;
+            }
+        };
+        let Some(live) = self.live.get_mut(key) else {
+            return;
+        };
+        live.open += 1;
+        let id = self.next_pipe;
+        self.next_pipe = PipeId(id.0 + 1);
+        let outlet = self.passthrough.outlet(stream).clone();
+        let task = ctx.add_stream(readiness(id, Rc::clone(&receiver), outlet));
+        let key = key.clone();
+        self.pipes.insert(id, Pipe { key, stream, receiver, task });
+    }
+
+    /// Reads what all pipes of a log hold at this moment: as much as is in them now, however fast
+    /// somebody goes on writing.
+    pub(super) fn read_the_rest(&mut self, key: &LogKey) {
+        let of_log = self.pipes.iter().filter(|(_, pipe)| pipe.key == *key);
+        let pipes: Vec<PipeId> = of_log.map(|(id, _)| *id).collect();
+        for id in pipes {
+            let receiver = self.pipes.get(&id).map(|pipe| Rc::clone(&pipe.receiver));
+            let held = receiver.and_then(|receiver| ioctl_fionread(&*receiver).ok());
+            let mut left = held.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+            while left > 0
+                && let Got::Bytes(count) = self.read(id)
+            {
+                left = left.saturating_sub(count);
+            }
+        }
+    }
+
+    /// Reads no pipe of this log any more.
+    pub(super) fn forget_pipes(&mut self, key: &LogKey, ctx: &mut Context<Self>) {
+        for (_, pipe) in self.pipes.extract_if(|_, pipe| pipe.key == *key) {
+            ctx.cancel_future(pipe.task);
+        }
+    }
+
+    /// One read, stored.
+    fn read(&mut self, id: PipeId) -> Got {
+        let Some(Pipe { key, stream, receiver, .. }) = self.pipes.get(&id) else {
+            return Got::Nothing;
+        };
+        let (key, stream) = (key.clone(), *stream);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(READ, 0);
+        let got = match receiver.try_read(&mut buffer) {
+            Ok(0) => Got::End,
+            Ok(count) => {
+                self.take(&key, stream, &buffer[..count]);
+                Got::Bytes(count)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Got::Nothing,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Got::Bytes(0),
+            Err(error) => {
+                log::warn!("{}: {stream:?} can be read no more: {error}", key.process);
+                Got::End
+            }
+        };
+        self.buffer = buffer;
+        got
+    }
+
+    /// A pipe has ended.
+    fn ended(&mut self, id: PipeId, ctx: &mut Context<Self>) {
+        let Some(pipe) = self.pipes.remove(&id) else {
+            return;
+        };
+        ctx.cancel_future(pipe.task);
+        let Some(live) = self.live.get_mut(&pipe.key) else {
+            return;
+        };
+        live.open -= 1;
+        if live.open == 0 && live.phase == Phase::Draining {
+            self.close(&pipe.key, ctx);
+        }
+    }
+}
+
+impl StreamHandler<Readable> for LogStoreActor {
+    fn handle(&mut self, Readable(id): Readable, ctx: &mut Context<Self>) {
+        for _ in 0..TURN {
+            match self.read(id) {
+                Got::Bytes(_) => {}
+                Got::Nothing => break,
+                Got::End => {
+                    self.ended(id, ctx);
+                    return;
+                }
+            }
+        }
+        if let Some(key) = self.pipes.get(&id).map(|pipe| pipe.key.clone()) {
+            self.listen_for_silence(&key, ctx);
+        }
+    }
+
+    /// One pipe has ended; the store has not.
+    fn finished(&mut self, _: &mut Context<Self>) {}
+}
+
+/// Tells each time the pipe can be read, at the pace at which it is read.
+fn readiness(id: PipeId, receiver: Rc<Receiver>, outlet: Outlet) -> impl futures_util::Stream<Item = Readable> {
+    stream::unfold((receiver, outlet), move |(receiver, outlet)| async move {
+        // One turn each: in a flood, the other stream and the other pipes are not kept waiting.
+        tokio::task::yield_now().await;
+        outlet.room().await;
+        // An error shows again in the read that follows.
+        let _ = receiver.readable().await;
+        Some((Readable(id), (receiver, outlet)))
+    })
+}

@@ -1,0 +1,260 @@
+//! The logs of one process, of its runs or of its builds: the newest few, bounded in bytes.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    logs::{
+        Source, Stream,
+        chunk::{Chunk, Line, LineEnd},
+        intake::Intake,
+    },
+    spec::Mode,
+};
+
+/// What a shelf may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many logs.
+    pub logs: usize,
+    /// How many bytes for all of them, lines and their index.
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            logs: 10,
+            bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+/// The newest logs of one kind, oldest first.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    limits: Limits,
+    logs: VecDeque<Log>,
+}
+
+impl Shelf {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            logs: VecDeque::new(),
+        }
+    }
+
+    /// Puts a new log on the shelf, and gives the one that had to leave for it.
+    pub(crate) fn open(&mut self, log: Log) -> Option<Log> {
+        self.logs.push_back(log);
+        let surplus = self.logs.len() > self.limits.logs;
+        surplus.then(|| self.logs.pop_front()).flatten()
+    }
+
+    pub(crate) fn log(&self, source: Source) -> Option<&Log> {
+        self.logs.iter().rev().find(|log| log.source == source)
+    }
+
+    pub(crate) fn log_mut(&mut self, source: Source) -> Option<&mut Log> {
+        self.logs.iter_mut().rev().find(|log| log.source == source)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.logs.len()
+    }
+
+    /// The log at `index`: -1 the newest, 0 the oldest.
+    pub(crate) fn at(&self, index: i64) -> Option<&Log> {
+        let back = || usize::try_from(index.unsigned_abs()).ok();
+        let place = match usize::try_from(index) {
+            Ok(place) => place,
+            Err(_) => self.logs.len().checked_sub(back()?)?,
+        };
+        self.logs.get(place)
+    }
+
+    /// Lets the oldest lines leave until the rest fits.
+    pub(crate) fn fit(&mut self) {
+        while self.size() > self.limits.bytes {
+            if !self.logs.iter_mut().any(Log::evict) {
+                return;
+            }
+        }
+    }
+
+    /// The memory that the logs occupy, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.logs.iter().map(Log::size).sum()
+    }
+}
+
+/// The output of one run or build.
+#[derive(Debug)]
+pub(crate) struct Log {
+    source: Source,
+    mode: Mode,
+    began: SystemTime,
+    ending: Option<String>,
+    full: VecDeque<Arc<Chunk>>,
+    /// The memory of `full`, in bytes.
+    full_size: usize,
+    open: Chunk,
+    evicted: u64,
+    stdout: Intake,
+    stderr: Intake,
+}
+
+/// What happened at one moment: for the silence, and for people.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) now: Instant,
+    pub(crate) at: SystemTime,
+}
+
+/// A log as it was when it was asked for; it does not change any more.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) source: Source,
+    pub(crate) mode: Mode,
+    pub(crate) began: SystemTime,
+    pub(crate) ending: Option<String>,
+    pub(crate) evicted: u64,
+    pub(crate) chunks: Vec<Arc<Chunk>>,
+}
+
+impl Log {
+    pub(crate) fn new(source: Source, mode: Mode, began: SystemTime) -> Self {
+        Self {
+            source,
+            mode,
+            began,
+            ending: None,
+            full: VecDeque::new(),
+            full_size: 0,
+            open: Chunk::default(),
+            evicted: 0,
+            stdout: Intake::default(),
+            stderr: Intake::default(),
+        }
+    }
+
+    /// Stores the lines that `bytes` complete, and hands each to `then` once it is stored.
+    pub(crate) fn take(&mut self, stream: Stream, bytes: &[u8], moment: Moment, then: &mut impl FnMut(&[u8])) {
+        let (intake, mut store) = self.parts(stream, moment.at);
+        intake.take(bytes, moment.now, &mut |line, end| {
+            store.push(line, end);
+            then(line);
+        });
+    }
+
+    /// Stores an unfinished line.
+    pub(crate) fn flush(&mut self, stream: Stream, end: LineEnd, at: SystemTime, then: &mut impl FnMut(&[u8])) {
+        let (intake, mut store) = self.parts(stream, at);
+        intake.flush(end, &mut |line, end| {
+            store.push(line, end);
+            then(line);
+        });
+    }
+
+    fn parts(&mut self, stream: Stream, at: SystemTime) -> (&mut Intake, Store<'_>) {
+        let intake = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        let store = Store {
+            full: &mut self.full,
+            full_size: &mut self.full_size,
+            open: &mut self.open,
+            stream,
+            at,
+        };
+        (intake, store)
+    }
+
+    pub(crate) fn source(&self) -> Source {
+        self.source
+    }
+
+    /// When the unfinished line of a stream is to be stored.
+    pub(crate) fn due(&self, stream: Stream) -> Option<Instant> {
+        match stream {
+            Stream::Stdout => self.stdout.due(),
+            Stream::Stderr => self.stderr.due(),
+        }
+    }
+
+    /// Says how what printed the lines ended; the first word counts.
+    pub(crate) fn end(&mut self, ending: String) {
+        self.ending.get_or_insert(ending);
+    }
+
+    /// Nothing more comes: gives back what was reserved.
+    pub(crate) fn close(&mut self) {
+        self.open.seal();
+    }
+
+    /// Lets the oldest lines leave. False if there are none.
+    fn evict(&mut self) -> bool {
+        let gone = match self.full.pop_front() {
+            Some(chunk) => {
+                self.full_size -= chunk.size();
+                chunk.len()
+            }
+            None => std::mem::take(&mut self.open).len(),
+        };
+        self.evicted += gone as u64;
+        gone > 0
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.full_size + self.open.size() + self.stdout.size() + self.stderr.size()
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut chunks: Vec<_> = self.full.iter().cloned().collect();
+        if !self.open.is_empty() {
+            chunks.push(Arc::new(self.open.snapshot()));
+        }
+        Snapshot {
+            source: self.source,
+            mode: self.mode,
+            began: self.began,
+            ending: self.ending.clone(),
+            evicted: self.evicted,
+            chunks,
+        }
+    }
+}
+
+/// Where lines of one batch go.
+struct Store<'a> {
+    full: &'a mut VecDeque<Arc<Chunk>>,
+    full_size: &'a mut usize,
+    open: &'a mut Chunk,
+    stream: Stream,
+    at: SystemTime,
+}
+
+impl Store<'_> {
+    fn push(&mut self, bytes: &[u8], end: LineEnd) {
+        if !self.open.takes(bytes.len()) {
+            let next = Chunk::like(self.open);
+            let mut full = std::mem::replace(self.open, next);
+            full.seal();
+            *self.full_size += full.size();
+            self.full.push_back(Arc::new(full));
+        }
+        let stream = self.stream;
+        self.open.push(Line { bytes, stream, end }, self.at);
+    }
+}
+
+#[cfg(test)]
+#[path = "shelf_tests.rs"]
+mod tests;
