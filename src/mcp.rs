@@ -16,6 +16,7 @@ mod door;
 mod endpoint;
 mod instructions;
 mod refusal;
+mod schema;
 mod server;
 mod text;
 mod tools;

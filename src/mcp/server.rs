@@ -227,18 +227,20 @@ impl ServerHandler for Server {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        // rmcp takes a known method whose parameters it cannot read for an unknown one.
-        let known = ["tools/call", "tools/list", "initialize", "ping"];
-        if known.contains(&request.method.as_str()) {
-            let text = format!("the params of {} are malformed", request.method);
+        // rmcp takes a known method whose parameters it cannot read for an unknown one. In the
+        // protocol that has no handshake, `initialize` is really unknown.
+        let known = match request.method.as_str() {
+            "tools/call" | "tools/list" => true,
+            "initialize" => context.meta.protocol_version().is_none(),
+            _ => false,
+        };
+        let method = request.method;
+        if known {
+            let text = format!("the params of {method} are malformed");
             return Err(ErrorData::invalid_params(text, None));
         }
-        Err(ErrorData::new(
-            ErrorCode::METHOD_NOT_FOUND,
-            request.method,
-            None,
-        ))
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None))
     }
 }

@@ -1,12 +1,12 @@
 //! The declarations of the tools: names, descriptions, schemas, annotations. Their order is fixed.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use bpm_actors::report::RestartReport;
-use rmcp::model::{JsonObject, MetaObject, Tool, ToolAnnotations};
-use schemars::{JsonSchema, generate::SchemaSettings};
+use rmcp::model::{MetaObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
+use super::schema::{input, output};
 use crate::service::StatusReport;
 
 /// Builds and swaps.
@@ -139,48 +139,6 @@ fn process() -> Value {
         "description": "Name of the process, as get_status lists it. May be left out when there is \
             only one."
     })
-}
-
-fn input(properties: Value) -> Arc<JsonObject> {
-    let mut schema = JsonObject::new();
-    schema.insert("type".to_owned(), json!("object"));
-    schema.insert("properties".to_owned(), properties);
-    schema.insert("additionalProperties".to_owned(), json!(false));
-    Arc::new(schema)
-}
-
-/// The schema of an answer, with everything in place: some clients do not follow references.
-fn output<T: JsonSchema>() -> Arc<JsonObject> {
-    let settings = SchemaSettings::draft2020_12()
-        .for_serialize()
-        .with(|it| it.inline_subschemas = true);
-    let schema = settings.into_generator().into_root_schema_for::<T>();
-    let mut schema = schema.to_value();
-    plain(&mut schema);
-    let mut schema = match schema {
-        Value::Object(schema) => schema,
-        // A struct's schema is an object.
-        _ => JsonObject::new(),
-    };
-    for noise in ["$schema", "title", "description"] {
-        schema.shift_remove(noise);
-    }
-    Arc::new(schema)
-}
-
-/// Drops the formats that only Rust knows (`uint64`), which strict validators refuse.
-fn plain(schema: &mut Value) {
-    match schema {
-        Value::Object(fields) => {
-            let standard = fields.get("format").is_none_or(|it| it == "date-time");
-            if !standard && fields.get("format").is_some_and(Value::is_string) {
-                fields.shift_remove("format");
-            }
-            fields.values_mut().for_each(plain);
-        }
-        Value::Array(items) => items.iter_mut().for_each(plain),
-        _ => {}
-    }
 }
 
 fn reading() -> ToolAnnotations {
