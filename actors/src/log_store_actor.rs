@@ -139,7 +139,10 @@ impl LogStoreActor {
         let (Some(live), Some(shelf)) = (self.live.get(key), self.shelves.get_mut(&place)) else {
             return;
         };
-        let moment = Moment { now: Instant::now(), at: SystemTime::now() };
+        let moment = Moment {
+            now: Instant::now(),
+            at: SystemTime::now(),
+        };
         if let Some(log) = shelf.log_mut(key.source) {
             let mut batch = self.passthrough.outlet(stream).batch(&live.prefix);
             log.take(stream, bytes, moment, &mut |line| batch.line(line));
@@ -178,7 +181,11 @@ impl LogStoreActor {
             }
             let now = Instant::now();
             for stream in [Stream::Stdout, Stream::Stderr] {
-                if store.log(&key).and_then(|log| log.due(stream)).is_some_and(|due| due <= now) {
+                if store
+                    .log(&key)
+                    .and_then(|log| log.due(stream))
+                    .is_some_and(|due| due <= now)
+                {
                     store.flush(&key, stream, LineEnd::Silence);
                 }
             }
@@ -200,9 +207,16 @@ impl LogStoreActor {
     /// What printed into a log has ended.
     fn end(&mut self, key: LogKey, ending: String, ctx: &mut Context<Self>) {
         let place = (key.process.clone(), kind(key.source));
-        let log = self.shelves.get_mut(&place).and_then(|shelf| shelf.log_mut(key.source));
+        let log = self
+            .shelves
+            .get_mut(&place)
+            .and_then(|shelf| shelf.log_mut(key.source));
         let (Some(log), Some(live)) = (log, self.live.get_mut(&key)) else {
-            log::debug!("{}: {:?} ended, but has no open log", key.process, key.source);
+            log::debug!(
+                "{}: {:?} ended, but has no open log",
+                key.process,
+                key.source
+            );
             return;
         };
         log.end(ending);
@@ -224,7 +238,11 @@ impl LogStoreActor {
             self.flush(key, stream, LineEnd::End);
         }
         let place = (key.process.clone(), kind(key.source));
-        if let Some(log) = self.shelves.get_mut(&place).and_then(|shelf| shelf.log_mut(key.source)) {
+        if let Some(log) = self
+            .shelves
+            .get_mut(&place)
+            .and_then(|shelf| shelf.log_mut(key.source))
+        {
             log.close();
         }
         self.finish(key, None, ctx);
@@ -273,7 +291,10 @@ fn last_lines(log: &Log, count: usize) -> Vec<String> {
     let snapshot = log.snapshot();
     let lines = snapshot.chunks.iter().rev();
     let lines = lines.flat_map(|chunk| (0..chunk.len()).rev().map(|n| chunk.line(n)));
-    let mut last: Vec<_> = lines.take(count).map(|line| show::text(&line, LONGEST_SHOWN).0).collect();
+    let mut last: Vec<_> = lines
+        .take(count)
+        .map(|line| show::text(&line, LONGEST_SHOWN).0)
+        .collect();
     last.reverse();
     last
 }

@@ -11,12 +11,21 @@ const FILTER: &str = "BPM_LOG";
 
 /// Starts it. Called once.
 pub(super) fn start(outputs: &Passthrough) {
-    let filter = env::var(FILTER).or_else(|_| env::var("RUST_LOG")).unwrap_or_else(|_| "info".into());
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr()) && env::var_os("NO_COLOR").is_none();
+    let filter = env::var(FILTER)
+        .or_else(|_| env::var("RUST_LOG"))
+        .unwrap_or_else(|_| "info".into());
+    let colours =
+        std::io::IsTerminal::is_terminal(&std::io::stderr()) && env::var_os("NO_COLOR").is_none();
     Builder::new()
         .parse_filters(&filter)
         .format_target(false)
-        .write_style(if colours { WriteStyle::Always } else { WriteStyle::Never })
-        .target(Target::Pipe(Box::new(outputs.outlet(Stream::Stderr).clone())))
+        .write_style(if colours {
+            WriteStyle::Always
+        } else {
+            WriteStyle::Never
+        })
+        .target(Target::Pipe(Box::new(
+            outputs.outlet(Stream::Stderr).clone(),
+        )))
         .init();
 }

@@ -17,10 +17,16 @@ mod team;
 
 use std::{io, time::Duration};
 
-use bpm_actors::{leftovers, logs::passthrough::Passthrough, reaper::{Reaper, ledger::Ledger}};
+use bpm_actors::{
+    leftovers,
+    logs::passthrough::Passthrough,
+    reaper::{Reaper, ledger::Ledger},
+};
 use tokio_util::sync::CancellationToken;
 
-use self::{listener::Listeners, lock::ProjectLock, signals::Signals, state_dir::StateDir, team::Team};
+use self::{
+    listener::Listeners, lock::ProjectLock, signals::Signals, state_dir::StateDir, team::Team,
+};
 use crate::{config::Config, mcp};
 
 /// How long the last lines may take to be written when a reader is slow.
@@ -87,12 +93,18 @@ async fn serve(
     let ledger = state.path().join("children.json");
     let reaper = Reaper::start(project.clone(), Ledger::new(ledger.clone()))
         .map_err(cannot("watch over child processes"))?;
-    let grace = config.processes.iter().map(|spec| spec.stop_grace).max().unwrap_or_default();
+    let grace = config
+        .processes
+        .iter()
+        .map(|spec| spec.stop_grace)
+        .max()
+        .unwrap_or_default();
 
     let url = format!("http://localhost:{}{}", listeners.port, mcp::PATH);
     let (team, service) = Team::assemble(config, state.path(), &url, &reaper, outputs);
     let farewell = CancellationToken::new();
-    let server = mcp::serve(listeners.sockets, service, farewell.clone()).map_err(cannot("serve MCP"))?;
+    let server =
+        mcp::serve(listeners.sockets, service, farewell.clone()).map_err(cannot("serve MCP"))?;
     let server = actix::spawn(server);
     state.write_daemon_file(&url, &project)?;
     log::info!("serving {url} for {}", project.display());
@@ -110,7 +122,10 @@ async fn serve(
         () = team.end() => {}
         () = hurry(&mut signals, &reaper) => log::warn!("a third signal: not waiting for those that are left"),
     }
-    if tokio::time::timeout(STRAYS, reaper.end_strays()).await.is_err() {
+    if tokio::time::timeout(STRAYS, reaper.end_strays())
+        .await
+        .is_err()
+    {
         log::warn!("some processes cannot be killed");
     }
     farewell.cancel();

@@ -16,7 +16,11 @@ pub(super) struct Signals {
 impl Signals {
     /// Takes them over from now on.
     pub(super) fn listen() -> io::Result<Self> {
-        let mut kinds = vec![SignalKind::terminate(), SignalKind::interrupt(), SignalKind::quit()];
+        let mut kinds = vec![
+            SignalKind::terminate(),
+            SignalKind::interrupt(),
+            SignalKind::quit(),
+        ];
         if !is_ignored(SignalKind::hangup()) {
             kinds.push(SignalKind::hangup());
         }
@@ -27,7 +31,9 @@ impl Signals {
             })
             .boxed()
         });
-        Ok(Self { arrivals: arrivals.collect() })
+        Ok(Self {
+            arrivals: arrivals.collect(),
+        })
     }
 
     /// Waits for the next one.
@@ -41,6 +47,8 @@ impl Signals {
 fn is_ignored(kind: SignalKind) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let mask = mask
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0);
     mask >> (kind.as_raw_value() - 1) & 1 == 1
 }

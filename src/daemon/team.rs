@@ -40,13 +40,18 @@ impl Team {
         outputs: Passthrough,
     ) -> (Self, Service) {
         let log_thread = Arbiter::new();
-        let logs = LogStoreActor::start_in_arbiter(&log_thread.handle(), |_| LogStoreActor::new(outputs));
+        let logs =
+            LogStoreActor::start_in_arbiter(&log_thread.handle(), |_| LogStoreActor::new(outputs));
         let (mode, release_at) = ModeActor::new(config.dev_timeout);
         let mode = mode.start();
         let environment = Arc::new(environment::for_children());
-        let project = Project { dir: config.project_dir.clone(), state_dir: state_dir.to_owned() };
+        let project = Project {
+            dir: config.project_dir.clone(),
+            state_dir: state_dir.to_owned(),
+        };
         let children = std::rc::Rc::new(reaper.clone());
-        let builder = BuilderActor::new(project, children.clone(), environment.clone(), &logs).start();
+        let builder =
+            BuilderActor::new(project, children.clone(), environment.clone(), &logs).start();
 
         let runs = Sequence::new();
         let mut processes = Vec::new();
@@ -65,7 +70,9 @@ impl Team {
             };
             let (process, board) = ProcessActor::new(spec.clone(), ports, runs.clone());
             let process = process.start();
-            mode.do_send(Watch { process: process.clone().recipient() });
+            mode.do_send(Watch {
+                process: process.clone().recipient(),
+            });
             members.push(Member {
                 name: spec.name.clone(),
                 kind: spec.program.kind(),
@@ -83,13 +90,23 @@ impl Team {
             activity: mode.recipient(),
             release_at,
         });
-        (Self { builder, processes, _log_thread: log_thread }, service)
+        (
+            Self {
+                builder,
+                processes,
+                _log_thread: log_thread,
+            },
+            service,
+        )
     }
 
     /// Starts every process, in the order of the file.
     pub(super) fn boot(&self) {
         for process in &self.processes {
-            process.do_send(Restart { mode: Mode::Release, cause: Cause::Boot });
+            process.do_send(Restart {
+                mode: Mode::Release,
+                cause: Cause::Boot,
+            });
         }
     }
 

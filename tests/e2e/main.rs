@@ -1,1 +1,6 @@
-//! End to end.
+//! The real daemon, with real cargo, real children and real clients.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod start;
+mod support;

@@ -1,0 +1,34 @@
+//! A project on disk, a daemon that serves it, and what a test asks of both.
+
+mod daemon;
+mod http;
+mod processes;
+pub(crate) mod project;
+
+use std::{
+    fmt::Debug,
+    time::{Duration, Instant},
+};
+
+pub(crate) use self::{daemon::Daemon, http::Http, processes::*, project::Project};
+
+/// How long anything may take before a test gives up.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// Looks until `look` finds what the test waits for; gives up after [`LIMIT`] and shows what it saw
+/// last.
+#[track_caller]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "outside of the daemon there is no event to wait for"
+)]
+pub(crate) fn eventually<T, S: Debug>(what: &str, mut look: impl FnMut() -> Result<T, S>) -> T {
+    let begun = Instant::now();
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(seen) if begun.elapsed() > LIMIT => panic!("never {what}; last seen: {seen:#?}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}

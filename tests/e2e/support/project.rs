@@ -1,0 +1,95 @@
+//! A project in a folder of its own.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use super::Daemon;
+
+/// Removed when it is dropped.
+pub(crate) struct Project {
+    folder: TempDir,
+}
+
+impl Project {
+    /// An empty one; the name helps to find it among the processes of the machine.
+    pub(crate) fn new(name: &str) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("bpm-{name}-"))
+            .tempdir()
+            .unwrap();
+        fs::create_dir(folder.path().join("project")).unwrap();
+        Self { folder }
+    }
+
+    /// Its directory.
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.folder.path().join("project").canonicalize().unwrap()
+    }
+
+    /// Where its daemon keeps state (`XDG_STATE_HOME`).
+    pub(crate) fn state_home(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Writes a file, with the folders that it needs.
+    pub(crate) fn file(&self, path: impl AsRef<Path>, text: &str) -> &Self {
+        let path = self.dir().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // At once, so that nobody ever reads half of it.
+        let new = path.with_extension("new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, path).unwrap();
+        self
+    }
+
+    /// Writes an executable shell script.
+    pub(crate) fn script(&self, path: &str, text: &str) -> &Self {
+        self.file(path, &format!("#!/bin/sh\n{text}\n"));
+        fs::set_permissions(self.dir().join(path), fs::Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
+    /// Writes `.mcp-run`, with a port that the system chooses.
+    pub(crate) fn config(&self, text: &str) -> &Self {
+        self.file(".mcp-run", &format!("mcp_port = 0\n{text}\n"))
+    }
+
+    /// Writes a cargo package named `app` without dependencies, whose `main` has this body.
+    pub(crate) fn rust(&self, body: &str) -> &Self {
+        let manifest =
+            "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n";
+        self.file("Cargo.toml", manifest).main(body)
+    }
+
+    /// Rewrites the body of `main`.
+    pub(crate) fn main(&self, body: &str) -> &Self {
+        self.file("src/main.rs", &format!("fn main() {{\n{body}\n}}\n"))
+    }
+
+    /// What a file says now; empty if there is none.
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.dir().join(path)).unwrap_or_default()
+    }
+
+    /// Starts a daemon and waits until it serves.
+    #[track_caller]
+    pub(crate) fn start(&self) -> Daemon {
+        Daemon::start(self, &[])
+    }
+
+    /// Like [`Project::start`], with more environment.
+    #[track_caller]
+    pub(crate) fn start_with(&self, environment: &[(&str, &str)]) -> Daemon {
+        Daemon::start(self, environment)
+    }
+}
+
+/// The body of a `main` that prints a line and lives on.
+pub(crate) fn lives(line: &str) -> String {
+    format!("println!(\"{line}\"); loop {{ std::thread::park(); }}")
+}
