@@ -16,6 +16,8 @@
 //! are `Describe…` or `Search`. Nothing here knows HTTP, MCP, TOML or a terminal.
 
 pub mod artifact;
+pub mod build;
+pub mod builder_actor;
 pub mod children;
 pub mod exit;
 pub mod ids;
