@@ -11,6 +11,7 @@ pub(crate) mod artifacts;
 pub(crate) mod binary;
 pub(crate) mod cargo;
 pub(crate) mod compile;
+pub(crate) mod complaint;
 pub(crate) mod diagnostics;
 pub(crate) mod direnv;
 pub(crate) mod job;

@@ -7,8 +7,7 @@ use std::{
 };
 
 use base64::{
-    Engine,
-    alphabet,
+    Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use serde::Deserialize;
@@ -111,7 +110,8 @@ mod tests {
 
     #[test]
     fn both_spellings_of_the_keys_are_understood() {
-        let json = r#"[{"path":"/a","modtime":7,"exists":true},{"Path":"/b","Modtime":0,"Exists":false}]"#;
+        let json =
+            r#"[{"path":"/a","modtime":7,"exists":true},{"Path":"/b","Modtime":0,"Exists":false}]"#;
         let watch = |path: &str, modified| Watch {
             path: path.into(),
             modified,
@@ -122,7 +122,13 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_understood() {
-        for text in ["", "%%%", "aGVsbG8=", &packed("{}"), &packed(r#"[{"x":1}]"#)] {
+        for text in [
+            "",
+            "%%%",
+            "aGVsbG8=",
+            &packed("{}"),
+            &packed(r#"[{"x":1}]"#),
+        ] {
             assert_eq!(decode(text), None, "{text}");
         }
     }
