@@ -37,6 +37,42 @@ pub struct Environment {
     pub changes: BTreeMap<OsString, Option<OsString>>,
     /// The files that direnv watches: when one differs, the evaluation is out of date.
     pub watches: Vec<Watch>,
+    /// Which `.envrc` was evaluated.
+    pub direnv: Direnv,
+    /// What of `changes` comes from cargo, so that a new evaluation of direnv can be put under it.
+    pub cargo: CargoVariables,
+}
+
+/// Which `.envrc` an environment comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Direnv {
+    /// There was none.
+    #[default]
+    Absent,
+    /// This one; it is out of date when a watch differs.
+    Evaluated(PathBuf),
+    /// This one, but direnv did not tell in a known form what it watches: every use evaluates again.
+    Unwatched(PathBuf),
+}
+
+impl Direnv {
+    /// The `.envrc`, if there was one.
+    #[must_use]
+    pub fn envrc(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Absent => None,
+            Self::Evaluated(envrc) | Self::Unwatched(envrc) => Some(envrc),
+        }
+    }
+}
+
+/// What `cargo run` would add to the environment of the program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CargoVariables {
+    /// `CARGO_MANIFEST_DIR` and its like.
+    pub variables: BTreeMap<OsString, OsString>,
+    /// Folders to search for dynamic libraries before those of `LD_LIBRARY_PATH`.
+    pub libraries: Vec<PathBuf>,
 }
 
 /// A file as it was when direnv was evaluated.

@@ -17,6 +17,8 @@
 
 pub mod artifact;
 pub mod back_off;
+pub mod build;
+pub mod builder_actor;
 pub mod children;
 pub mod exit;
 pub mod history;

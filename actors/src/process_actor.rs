@@ -26,6 +26,7 @@ use tokio::{
 
 use crate::{
     artifact::{Artifact, Build, BuildDone, BuildFailure, BuildReport, BuildStarted, CancelBuild},
+    build::environment::BaseEnvironment,
     children::{Launch, Marker, SharedChildren, TreeEvent, TreeId},
     exit::Exit,
     history::{History, Picture, rounded},
@@ -66,7 +67,7 @@ pub struct Ports {
     /// The idle clock.
     pub mode: Recipient<ModeChanged>,
     /// The environment that children inherit from the daemon.
-    pub environment: Arc<BTreeMap<OsString, OsString>>,
+    pub environment: BaseEnvironment,
 }
 
 /// Fact: the child of a run ended; others of its tree may live on.
@@ -274,19 +275,6 @@ impl ProcessActor {
     }
 
     fn launch(&self, run: RunId, artifact: &Artifact) -> Launch {
-        let mut environment = (*self.ports.environment).clone();
-        for (name, value) in &artifact.environment.changes {
-            match value {
-                Some(value) => environment.insert(name.clone(), value.clone()),
-                None => environment.remove(name),
-            };
-        }
-        environment.extend(
-            self.spec
-                .env
-                .iter()
-                .map(|(name, value)| (name.into(), value.into())),
-        );
         Launch {
             program: artifact.program.clone(),
             args: self
@@ -297,7 +285,10 @@ impl ProcessActor {
                 .map(OsString::from)
                 .collect(),
             cwd: self.spec.cwd.clone(),
-            environment: environment.into_iter().collect(),
+            environment: self
+                .ports
+                .environment
+                .of_run(&artifact.environment, &self.spec.env),
             marker: Marker {
                 process: self.spec.name.clone(),
                 run: run.to_string(),

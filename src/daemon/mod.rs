@@ -10,7 +10,6 @@ pub mod lock;
 pub mod occupant;
 pub mod state_dir;
 
-mod environment;
 mod logger;
 mod signals;
 mod team;
@@ -68,7 +67,8 @@ pub fn run(config: Config) -> Result<(), DaemonError> {
     let _lock = ProjectLock::acquire(&config.project_dir)?;
     let listeners = listener::bind(config.mcp_port, &config.file)?;
     let state = StateDir::open(&config.project_dir)?;
-    environment::keep_descriptors_from_children();
+    // What the daemon's own parent left open stays open here, but children do not inherit it.
+    close_fds::CloseFdsBuilder::new().cloexecfrom(3);
     let outputs = Passthrough::standard().map_err(cannot("start to write output"))?;
     logger::start(&outputs);
 

@@ -4,7 +4,8 @@ use std::{path::Path, sync::Arc};
 
 use actix::prelude::*;
 use bpm_actors::{
-    builder_actor::BuilderActor,
+    build::environment::BaseEnvironment,
+    builder_actor::{BuildLog, BuilderActor, Enlist},
     ids::Sequence,
     log_store_actor::LogStoreActor,
     logs::passthrough::Passthrough,
@@ -16,7 +17,6 @@ use bpm_actors::{
 };
 use futures_util::future::join_all;
 
-use super::environment;
 use crate::{
     config::Config,
     service::{Member, Parts, Service},
@@ -44,14 +44,25 @@ impl Team {
             LogStoreActor::start_in_arbiter(&log_thread.handle(), |_| LogStoreActor::new(outputs));
         let (mode, release_at) = ModeActor::new(config.dev_timeout);
         let mode = mode.start();
-        let environment = Arc::new(environment::for_children());
+        let environment = BaseEnvironment::of_daemon(std::env::vars_os());
         let project = Project {
             dir: config.project_dir.clone(),
             state_dir: state_dir.to_owned(),
         };
         let children = std::rc::Rc::new(reaper.clone());
-        let builder =
-            BuilderActor::new(project, children.clone(), environment.clone(), &logs).start();
+        let build_log = BuildLog {
+            open: logs.clone().recipient(),
+            append: logs.clone().recipient(),
+            ended: logs.clone().recipient(),
+        };
+        let builder = BuilderActor::new(
+            project,
+            environment.clone(),
+            children.clone(),
+            Sequence::new(),
+            build_log,
+        )
+        .start();
 
         let runs = Sequence::new();
         let mut processes = Vec::new();
@@ -70,6 +81,11 @@ impl Team {
             };
             let (process, board) = ProcessActor::new(spec.clone(), ports, runs.clone());
             let process = process.start();
+            builder.do_send(Enlist {
+                spec: spec.clone(),
+                started: process.clone().recipient(),
+                done: process.clone().recipient(),
+            });
             mode.do_send(Watch {
                 process: process.clone().recipient(),
             });

@@ -159,10 +159,10 @@ impl Scene {
             stopped: others.clone().recipient(),
             last_lines: others.clone().recipient(),
             mode: others.recipient(),
-            environment: Arc::new(BTreeMap::from([
+            environment: BaseEnvironment::of_daemon([
                 ("COLOUR".into(), "red".into()),
                 ("A".into(), "1".into()),
-            ])),
+            ]),
         };
         let (actor, board) = ProcessActor::new(Arc::new(spec()), ports, Sequence::new());
         Self {
@@ -204,7 +204,7 @@ impl Scene {
             program: format!("/a/{build}").into(),
             environment: Arc::new(Environment {
                 changes: BTreeMap::from([("A".into(), None), ("B".into(), Some("2".into()))]),
-                watches: vec![],
+                ..Environment::default()
             }),
         };
         let done = Built {

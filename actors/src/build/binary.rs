@@ -1,0 +1,447 @@
+//! Which of the files that cargo made is the program, and what `cargo run` would put into its
+//! environment.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    artifact::CargoVariables,
+    build::{
+        environment::Variables,
+        messages::{Artifact, BuildScript, Package},
+    },
+    ids::ProcessName,
+};
+
+/// What one build made.
+#[derive(Debug, Default)]
+pub(crate) struct Products {
+    binaries: Vec<Binary>,
+    linked_folders: Vec<LinkedFolder>,
+    linking: Linking,
+    library_folders: BTreeSet<PathBuf>,
+}
+
+/// A program that cargo made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Binary {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) manifest_path: PathBuf,
+    package_id: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Bin,
+    Example,
+}
+
+/// What the program needs to find when it starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Linking {
+    #[default]
+    Static,
+    /// A C library was made beside it.
+    Dynamic,
+    /// A Rust `dylib` was made, which brings Rust's own libraries with it.
+    DynamicRust,
+}
+
+#[derive(Debug)]
+struct LinkedFolder {
+    folder: PathBuf,
+    out_dir: Option<PathBuf>,
+}
+
+/// Which binary is the program.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    One(Binary),
+    /// Only the manifest can tell (`default-run`).
+    Several(Vec<Binary>),
+}
+
+/// The program cannot be chosen.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoBinary {
+    #[error(
+        "cargo made no executable for [process.{process}]: it needs a package with a binary (see `cwd`, `package`, `bin`)"
+    )]
+    None { process: ProcessName },
+    #[error("cargo made no executable `{bin}`, which [process.{process}] names as `bin`")]
+    NotNamed { process: ProcessName, bin: String },
+    #[error("the {} has several binaries ({}): set {} in [process.{process}]",
+        if *.packages > 1 { "workspace" } else { "package" }, .names.join(", "),
+        if *.packages > 1 { "`package` or `bin`" } else { "`bin`" })]
+    Several {
+        process: ProcessName,
+        names: Vec<String>,
+        packages: usize,
+    },
+}
+
+impl NoBinary {
+    pub(crate) fn several(process: &ProcessName, binaries: &[Binary]) -> Self {
+        let packages: BTreeSet<_> = binaries.iter().map(|b| &b.package_id).collect();
+        let mut names: Vec<_> = binaries.iter().map(|b| b.name.clone()).collect();
+        names.sort();
+        Self::Several {
+            process: process.clone(),
+            names,
+            packages: packages.len(),
+        }
+    }
+}
+
+impl Products {
+    /// cargo made something, or found that it had made it before.
+    pub(crate) fn note(&mut self, artifact: Artifact) {
+        let has = |kind: &str| artifact.target.kind.iter().any(|k| k == kind);
+        let makes = |kind: &str| artifact.target.crate_types.iter().any(|k| k == kind);
+        let linking = match (makes("dylib"), makes("cdylib")) {
+            (true, _) => Linking::DynamicRust,
+            (false, true) => Linking::Dynamic,
+            (false, false) => Linking::Static,
+        };
+        if linking > Linking::Static {
+            self.linking = self.linking.max(linking);
+            let folders = artifact.filenames.iter().filter_map(|file| file.parent());
+            self.library_folders.extend(folders.map(Path::to_owned));
+        }
+        let kind = if has("bin") {
+            Kind::Bin
+        } else if has("example") {
+            Kind::Example
+        } else {
+            return;
+        };
+        // `--all-targets` makes a test of each binary as well.
+        let Some(path) = artifact.executable.filter(|_| !artifact.profile.test) else {
+            return;
+        };
+        if self.binaries.iter().all(|binary| binary.path != path) {
+            self.binaries.push(Binary {
+                name: artifact.target.name,
+                path,
+                manifest_path: artifact.manifest_path,
+                package_id: artifact.package_id,
+                kind,
+            });
+        }
+    }
+
+    /// A build script told where libraries are.
+    pub(crate) fn note_script(&mut self, script: BuildScript) {
+        for path in script.linked_paths {
+            // `native=/path`, `all=/path`, or the path alone.
+            let folder = match path.split_once('=') {
+                Some((kind, folder)) if !kind.contains('/') => folder,
+                _ => &path,
+            };
+            self.linked_folders.push(LinkedFolder {
+                folder: folder.into(),
+                out_dir: script.out_dir.clone(),
+            });
+        }
+    }
+
+    /// The program, as far as cargo's messages tell. Examples count where there is no binary:
+    /// cargo makes them only when it is asked to.
+    pub(crate) fn choose(
+        &self,
+        process: &ProcessName,
+        bin: Option<&str>,
+    ) -> Result<Choice, NoBinary> {
+        let named = |binary: &&Binary| bin.is_none_or(|bin| binary.name == bin);
+        let of = |kind: Kind| -> Vec<Binary> {
+            let all = self.binaries.iter().filter(|b| b.kind == kind);
+            all.filter(named).cloned().collect()
+        };
+        let mut found = of(Kind::Bin);
+        if found.is_empty() {
+            found = of(Kind::Example);
+        }
+        match (found.len(), bin) {
+            (0, None) => Err(NoBinary::None {
+                process: process.clone(),
+            }),
+            (0, Some(bin)) => Err(NoBinary::NotNamed {
+                process: process.clone(),
+                bin: bin.to_owned(),
+            }),
+            (1, _) => Ok(Choice::One(found.remove(0))),
+            _ => Ok(Choice::Several(found)),
+        }
+    }
+
+    /// Whether the program needs Rust's own dynamic libraries.
+    pub(crate) fn needs_rust_libraries(&self) -> bool {
+        self.linking == Linking::DynamicRust
+    }
+
+    /// What `cargo run` would add for this program. `rust_libraries` is where rustc keeps its own.
+    pub(crate) fn variables(
+        &self,
+        binary: &Binary,
+        cargo: &Path,
+        rust_libraries: Option<PathBuf>,
+    ) -> CargoVariables {
+        CargoVariables {
+            variables: package_variables(binary, cargo),
+            libraries: self.libraries(binary, rust_libraries),
+        }
+    }
+
+    fn libraries(&self, binary: &Binary, rust_libraries: Option<PathBuf>) -> Vec<PathBuf> {
+        let Some(mut profile) = binary.path.parent() else {
+            return Vec::new();
+        };
+        if binary.kind == Kind::Example {
+            profile = profile.parent().unwrap_or(profile);
+        }
+        // As in cargo: a system folder that a build script names must not come before the system's
+        // own order.
+        let is_ours = |linked: &&LinkedFolder| {
+            linked.folder.starts_with(profile)
+                || linked
+                    .out_dir
+                    .as_ref()
+                    .is_some_and(|out_dir| linked.folder.starts_with(out_dir))
+        };
+        let linked = self.linked_folders.iter().filter(is_ours);
+        let mut folders: Vec<_> = linked.map(|linked| linked.folder.clone()).collect();
+        if self.linking == Linking::Static && folders.is_empty() {
+            return folders;
+        }
+        folders.extend(self.library_folders.iter().cloned());
+        folders.extend([profile.join("deps"), profile.to_owned()]);
+        folders.extend(rust_libraries);
+        let mut seen = BTreeSet::new();
+        folders.retain(|folder| seen.insert(folder.clone()));
+        folders
+    }
+}
+
+/// The one binary that a manifest declares to be the default, among those that were made.
+pub(crate) fn default_run(binaries: &[Binary], packages: &[Package]) -> Option<Binary> {
+    let is_default = |binary: &&Binary| {
+        packages.iter().any(|package| {
+            package.manifest_path == binary.manifest_path
+                && package.default_run.as_ref() == Some(&binary.name)
+        })
+    };
+    let mut defaults = binaries.iter().filter(is_default);
+    let first = defaults.next()?;
+    defaults.next().is_none().then(|| first.clone())
+}
+
+fn package_variables(binary: &Binary, cargo: &Path) -> Variables {
+    let mut variables = Variables::new();
+    let mut set = |name: &str, value: &std::ffi::OsStr| variables.insert(name.into(), value.into());
+    set("CARGO", cargo.as_os_str());
+    set("CARGO_MANIFEST_PATH", binary.manifest_path.as_os_str());
+    if let Some(folder) = binary.manifest_path.parent() {
+        set("CARGO_MANIFEST_DIR", folder.as_os_str());
+    }
+    if let Some((name, version)) = name_and_version(&binary.package_id) {
+        set("CARGO_PKG_NAME", name.as_ref());
+        set("CARGO_PKG_VERSION", version.as_ref());
+        let numbers = version.split(['-', '+']).next().unwrap_or_default();
+        for (part, number) in ["MAJOR", "MINOR", "PATCH"].iter().zip(numbers.split('.')) {
+            set(&format!("CARGO_PKG_VERSION_{part}"), number.as_ref());
+        }
+        let release = version.split('+').next().unwrap_or_default();
+        let pre = release.split_once('-').map_or("", |(_, pre)| pre);
+        set("CARGO_PKG_VERSION_PRE", pre.as_ref());
+    }
+    variables
+}
+
+/// From `path+file:///p/dir#name@1.0.0`, `path+file:///p/name#1.0.0`, or, before cargo 1.77,
+/// `name 1.0.0 (path+file:///p/dir)`.
+fn name_and_version(package_id: &str) -> Option<(&str, &str)> {
+    if let Some((before, _)) = package_id.split_once(" (") {
+        return before.split_once(' ');
+    }
+    let (source, fragment) = package_id.rsplit_once('#')?;
+    match fragment.split_once('@') {
+        Some(both) => Some(both),
+        None => Some((source.rsplit('/').next()?, fragment)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+    use crate::build::messages::{Message, parse};
+
+    /// What cargo 1.95 said about a package `bee` with the binaries `one` and `two`.
+    const TWO_BINARIES: &str = include_str!("samples/two-binaries.jsonl");
+
+    fn products(lines: &str) -> Products {
+        let mut products = Products::default();
+        for line in lines.lines() {
+            match parse(line.as_bytes()) {
+                Message::Artifact(artifact) => products.note(artifact),
+                Message::BuildScript(script) => products.note_script(script),
+                _ => {}
+            }
+        }
+        products
+    }
+
+    fn artifact(kind: &str, name: &str, file: &str) -> String {
+        let executable = matches!(kind, "bin" | "example" | "test");
+        let artifact = serde_json::json!({
+            "reason": "compiler-artifact",
+            "package_id": "path+file:///p#0.1.0",
+            "manifest_path": "/p/Cargo.toml",
+            "target": {"kind": [kind], "crate_types": [kind], "name": name},
+            "profile": {"test": kind == "test"},
+            "filenames": [file],
+            "executable": executable.then_some(file),
+        });
+        format!("{artifact}\n")
+    }
+
+    fn main() -> ProcessName {
+        "main".parse().unwrap()
+    }
+
+    fn chosen(products: &Products, bin: Option<&str>) -> Binary {
+        match products.choose(&main(), bin) {
+            Ok(Choice::One(binary)) => binary,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_of_several_is_taken_by_its_name() {
+        let products = products(TWO_BINARIES);
+        let two = chosen(&products, Some("two"));
+        assert_eq!(two.path, Path::new("/p/target/debug/two"));
+        let error = products.choose(&main(), Some("three")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cargo made no executable `three`, which [process.main] names as `bin`"
+        );
+    }
+
+    #[test]
+    fn several_without_a_name_need_the_manifest() {
+        let products = products(TWO_BINARIES);
+        let Ok(Choice::Several(all)) = products.choose(&main(), None) else {
+            panic!("{products:?}");
+        };
+        let package = |default_run: Option<&str>| Package {
+            manifest_path: "/p/b/Cargo.toml".into(),
+            default_run: default_run.map(str::to_owned),
+        };
+        let default = default_run(&all, &[package(Some("two"))]);
+        assert_eq!(default.map(|b| b.name), Some("two".to_owned()));
+        assert_eq!(default_run(&all, &[package(None)]), None);
+        assert_eq!(
+            NoBinary::several(&main(), &all).to_string(),
+            "the package has several binaries (one, two): set `bin` in [process.main]"
+        );
+    }
+
+    #[test]
+    fn tests_are_no_programs_and_examples_only_where_there_is_nothing_else() {
+        let lines = [
+            artifact("lib", "p", "/p/target/debug/libp.rlib"),
+            artifact("test", "p", "/p/target/debug/deps/p-1"),
+            artifact("example", "show", "/p/target/debug/examples/show"),
+        ];
+        assert_eq!(chosen(&products(&lines.concat()), None).name, "show");
+        let bin = artifact("bin", "p", "/p/target/debug/p");
+        assert_eq!(
+            chosen(&products(&(lines.concat() + &bin + &bin)), None).name,
+            "p"
+        );
+        let error = products(&lines[..2].concat())
+            .choose(&main(), None)
+            .unwrap_err();
+        assert!(error.to_string().contains("no executable"), "{error}");
+    }
+
+    #[test]
+    fn the_program_gets_what_cargo_run_would_give() {
+        let products = products(TWO_BINARIES);
+        let variables = products.variables(
+            &chosen(&products, Some("one")),
+            Path::new("/bin/cargo"),
+            None,
+        );
+        assert_eq!(variables.libraries, [""; 0].map(PathBuf::from));
+        for (name, value) in [
+            ("CARGO", "/bin/cargo"),
+            ("CARGO_MANIFEST_DIR", "/p/b"),
+            ("CARGO_PKG_NAME", "bee"),
+            ("CARGO_PKG_VERSION", "1.2.3-pre.1"),
+            ("CARGO_PKG_VERSION_MAJOR", "1"),
+            ("CARGO_PKG_VERSION_PATCH", "3"),
+            ("CARGO_PKG_VERSION_PRE", "pre.1"),
+        ] {
+            assert_eq!(variables.variables[OsStr::new(name)], value, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_library_path_is_given_only_where_a_library_may_be_needed() {
+        let bin = artifact("bin", "p", "/t/debug/p");
+        let libraries = |lines: &str| {
+            let products = products(lines);
+            let binary = chosen(&products, None);
+            let libraries = products.libraries(&binary, None);
+            libraries
+                .iter()
+                .map(|l| l.display().to_string())
+                .collect::<Vec<_>>()
+        };
+        let script = |path: &str| {
+            format!(
+                "{{\"reason\":\"build-script-executed\",\"linked_paths\":[\"{path}\"],\"out_dir\":\"/b/out\"}}\n"
+            )
+        };
+        assert!(libraries(&bin).is_empty());
+        assert!(libraries(&(bin.clone() + &script("native=/usr/lib"))).is_empty());
+        assert_eq!(
+            libraries(
+                &(bin.clone() + &script("native=/b/out/lib") + &script("/t/debug/build/x/out"))
+            ),
+            [
+                "/b/out/lib",
+                "/t/debug/build/x/out",
+                "/t/debug/deps",
+                "/t/debug"
+            ]
+        );
+        let dylib = artifact("dylib", "d", "/t/debug/libd.so");
+        assert_eq!(
+            libraries(&(dylib.clone() + &bin)),
+            ["/t/debug", "/t/debug/deps"]
+        );
+        assert!(products(&dylib).needs_rust_libraries());
+        assert!(!products(&artifact("cdylib", "d", "/t/debug/libd.so")).needs_rust_libraries());
+    }
+
+    #[test]
+    fn every_form_of_a_package_id_tells_name_and_version() {
+        for id in [
+            "path+file:///p/b#bee@1.0.0",
+            "path+file:///p/bee#1.0.0",
+            "bee 1.0.0 (path+file:///p/b)",
+            "path+file:///p/we#ird/bee#1.0.0",
+        ] {
+            assert_eq!(name_and_version(id), Some(("bee", "1.0.0")), "{id}");
+        }
+        assert_eq!(name_and_version("?"), None);
+    }
+}

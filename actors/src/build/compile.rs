@@ -1,0 +1,436 @@
+//! One run of cargo: its output to the log, its messages into a report, its binary onto the shelf.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use actix::Recipient;
+use bytes::Bytes;
+use tokio::{
+    task::{JoinError, spawn_blocking},
+    time::Instant,
+};
+
+use crate::{
+    artifact::{
+        Artifact, BuildFailure, BuildReport, BuildStarted, Built, CargoVariables, Diagnostic,
+    },
+    build::{
+        artifacts::{CopyError, Shelf},
+        binary::{Binary, Choice, NoBinary, Products, default_run},
+        cargo::{self, Tool},
+        complaint::{Complaint, News, plain},
+        diagnostics::{Diagnostics, summary},
+        direnv::Evaluation,
+        job::{Job, Outcome, failure},
+        messages::{self, Message, Metadata},
+        nursery::Child,
+        output::{Line, Lines, Output, capture},
+        search_path::resolve,
+    },
+    children::{Launch, Marker},
+    exit::Exit,
+    ids::{BuildId, ProcessName},
+    logs::{Append, BuildEnding, LogKey, OpenLog, Source, Stream},
+    spec::{CargoTarget, Mode},
+};
+
+/// cargo's messages are shorter; what is longer is dropped.
+const LONGEST_MESSAGE: usize = 16 << 20;
+
+/// A message of this length takes so long to understand that a thread does it.
+const LONG_MESSAGE: usize = 256 << 10;
+
+/// More than the metadata of any workspace without its dependencies.
+const MOST_METADATA: usize = 32 << 20;
+
+/// Runs cargo for `job`, with `evaluation` as its environment.
+pub(crate) async fn compile(
+    job: &Job,
+    target: &CargoTarget,
+    mode: Mode,
+    evaluation: Evaluation,
+) -> Outcome {
+    let spec = &job.customer.spec;
+    let variables = job.shop.base.with(&evaluation.changes);
+    let tool = cargo::find(variables, &spec.cwd).map_err(|e| failure(&e))?;
+    let build = job.shop.builds.next();
+    let run = CargoRun {
+        job,
+        target,
+        mode,
+        build,
+        tool,
+    };
+    let child = job.spawn(&run.launch(&run.tool.cargo, cargo::arguments(target, mode)));
+    let child = child.map_err(|e| failure(&e))?;
+    let begun = Instant::now();
+    let log = run.begin();
+    log.write(Stream::Stderr, evaluation.said.clone()).await;
+
+    let tree = child.tree;
+    let verdict = match follow(child, &log, &spec.name).await {
+        Ok(told) => run.judge(told, evaluation).await,
+        Err(error) => {
+            job.shop.nursery.end(&[tree]).await;
+            let message = format!("cannot read what cargo prints: {error}");
+            Verdict::failed(Diagnostics::default(), vec![plain(message, "")])
+        }
+    };
+    if let Some(complaint) = &verdict.complaint {
+        log.write(Stream::Stderr, format!("error: {complaint}\n").into())
+            .await;
+    }
+    let report = BuildReport {
+        id: build,
+        mode,
+        at: SystemTime::now(),
+        took: begun.elapsed(),
+        error_count: verdict.error_count,
+        warning_count: verdict.warning_count,
+        errors: verdict.errors,
+    };
+    run.end(verdict.artifact, report)
+}
+
+struct CargoRun<'a> {
+    job: &'a Job,
+    target: &'a CargoTarget,
+    mode: Mode,
+    build: BuildId,
+    tool: Tool,
+}
+
+/// What a run of cargo came to.
+struct Verdict {
+    artifact: Option<Artifact>,
+    error_count: usize,
+    warning_count: usize,
+    errors: Vec<Diagnostic>,
+    /// What cargo knows nothing of, so that it must be said in the log.
+    complaint: Option<String>,
+}
+
+impl Verdict {
+    fn failed(diagnostics: Diagnostics, errors: Vec<Diagnostic>) -> Self {
+        Self {
+            artifact: None,
+            error_count: diagnostics.error_count.max(errors.len()),
+            warning_count: diagnostics.warning_count,
+            errors,
+            complaint: None,
+        }
+    }
+}
+
+/// cargo succeeded, but there is nothing to run.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error(transparent)]
+    NoBinary(#[from] NoBinary),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    #[error("the copy of the executable was broken off: {0}")]
+    BrokenOff(#[from] JoinError),
+}
+
+impl CargoRun<'_> {
+    fn process(&self) -> &ProcessName {
+        &self.job.customer.spec.name
+    }
+
+    fn launch(&self, program: &Path, args: Vec<std::ffi::OsString>) -> Launch {
+        Launch {
+            program: program.to_owned(),
+            args,
+            cwd: self.job.customer.spec.cwd.clone(),
+            environment: self.tool.variables.clone().into_iter().collect(),
+            marker: Marker {
+                process: self.process().clone(),
+                run: format!("build-{}", self.build),
+            },
+        }
+    }
+
+    /// Tells everybody that there is a build now.
+    fn begin(&self) -> LogWriter {
+        let (build, mode) = (self.build, self.mode);
+        log::info!("{}: build {build} ({mode}) started", self.process());
+        let key = LogKey {
+            process: self.process().clone(),
+            source: Source::Build(build),
+        };
+        self.job.shop.log.open.do_send(OpenLog {
+            key: key.clone(),
+            mode,
+            at: SystemTime::now(),
+            // Both are read here: stdout is data, and stderr may hold the only error.
+            outputs: Vec::new(),
+        });
+        self.job.open_log(build);
+        self.job.customer.started.do_send(BuildStarted {
+            job: self.job.id,
+            build,
+            mode,
+        });
+        LogWriter {
+            key,
+            append: self.job.shop.log.append.clone(),
+        }
+    }
+
+    async fn judge(&self, told: Told, evaluation: Evaluation) -> Verdict {
+        let (diagnostics, project) = (told.diagnostics, &self.job.shop.project);
+        if told.exit != Some(Exit::Code(0)) {
+            let cwd = &self.job.customer.spec.cwd;
+            let (error_count, warning_count) = (diagnostics.error_count, diagnostics.warning_count);
+            let mut errors = diagnostics.first_errors(project);
+            if errors.is_empty() {
+                errors.push(told.complaint.into_error(told.exit, cwd, project));
+            }
+            return Verdict {
+                artifact: None,
+                error_count: error_count.max(errors.len()),
+                warning_count,
+                errors,
+                complaint: None,
+            };
+        }
+        match self.take(&told.products, evaluation).await {
+            Ok(artifact) => Verdict {
+                artifact: Some(artifact),
+                error_count: diagnostics.error_count,
+                warning_count: diagnostics.warning_count,
+                errors: Vec::new(),
+                complaint: None,
+            },
+            Err(unusable) => {
+                let complaint = unusable.to_string();
+                let errors = vec![plain(complaint.clone(), "")];
+                Verdict {
+                    complaint: Some(complaint),
+                    ..Verdict::failed(diagnostics, errors)
+                }
+            }
+        }
+    }
+
+    /// Finds the program among what cargo made, and puts a copy of it onto the shelf.
+    async fn take(
+        &self,
+        products: &Products,
+        evaluation: Evaluation,
+    ) -> Result<Artifact, Unusable> {
+        let process = self.process();
+        let binary = match products.choose(process, self.target.bin.as_deref())? {
+            Choice::One(binary) => binary,
+            Choice::Several(all) => match self.default_of(&all).await {
+                Some(binary) => binary,
+                None => return Err(NoBinary::several(process, &all).into()),
+            },
+        };
+        let variables = self.variables(products, &binary).await;
+        let program = if self.target.in_place {
+            binary.path
+        } else {
+            let shelf = Shelf::of(process, &self.job.shop.project.state_dir);
+            let keep = self.job.keep.clone();
+            spawn_blocking(move || shelf.put(&binary.path, &keep)).await??
+        };
+        Ok(Artifact {
+            build: Some(self.build),
+            mode: self.mode,
+            program,
+            environment: self.job.environment(evaluation, variables),
+        })
+    }
+
+    /// Asks cargo for `default-run`, which its messages do not tell.
+    async fn default_of(&self, binaries: &[Binary]) -> Option<Binary> {
+        let manifest_path = &binaries.first()?.manifest_path;
+        let arguments = cargo::metadata_arguments(manifest_path);
+        let json = self.ask(&self.tool.cargo, arguments).await?;
+        let metadata: Metadata = serde_json::from_slice(&json).ok()?;
+        default_run(binaries, &metadata.packages)
+    }
+
+    async fn variables(&self, products: &Products, binary: &Binary) -> CargoVariables {
+        let mut rust_libraries = None;
+        if products.needs_rust_libraries() {
+            let cwd = &self.job.customer.spec.cwd;
+            if let Ok(rustc) = resolve("rustc", &self.tool.variables, cwd) {
+                let arguments = ["--print", "target-libdir"].map(Into::into).into();
+                let folder = self.ask(&rustc, arguments).await;
+                rust_libraries = folder.and_then(|folder| {
+                    let folder = String::from_utf8(folder).ok()?;
+                    Some(PathBuf::from(folder.trim_end()))
+                });
+            }
+        }
+        products.variables(binary, &self.tool.cargo, rust_libraries)
+    }
+
+    /// The stdout of a program that succeeds.
+    async fn ask(&self, program: &Path, arguments: Vec<std::ffi::OsString>) -> Option<Vec<u8>> {
+        let child = self.job.spawn(&self.launch(program, arguments));
+        let said = match child {
+            Ok(child) => capture(child, MOST_METADATA).await,
+            Err(error) => Err(io::Error::other(error)),
+        };
+        match said {
+            Ok(said) if said.exit == Some(Exit::Code(0)) => Some(said.stdout),
+            Ok(said) => {
+                let words = String::from_utf8_lossy(&said.stderr);
+                log::debug!("{}: {}: {words}", self.process(), program.display());
+                None
+            }
+            Err(error) => {
+                log::debug!("{}: {}: {error}", self.process(), program.display());
+                None
+            }
+        }
+    }
+
+    /// Tells everybody that the build is over.
+    fn end(&self, artifact: Option<Artifact>, report: BuildReport) -> Outcome {
+        let (process, build) = (self.process(), self.build);
+        let seconds = report.took.as_secs_f64();
+        let Some(artifact) = artifact else {
+            self.job.close_log(BuildEnding::Failed);
+            let reason = match report.errors.first() {
+                Some(first) => summary(report.error_count, first),
+                None => "cargo failed".to_owned(),
+            };
+            log::warn!("{process}: build {build} failed in {seconds:.1} s: {reason}");
+            return Err(BuildFailure {
+                reason,
+                report: Some(report),
+            });
+        };
+        self.job.close_log(BuildEnding::Succeeded);
+        let warnings = match report.warning_count {
+            0 => String::new(),
+            1 => ", 1 warning".to_owned(),
+            several => format!(", {several} warnings"),
+        };
+        log::info!("{process}: build {build} ok in {seconds:.1} s{warnings}");
+        Ok(Built {
+            artifact,
+            report: Some(report),
+        })
+    }
+}
+
+/// All that a run of cargo told.
+struct Told {
+    exit: Option<Exit>,
+    diagnostics: Diagnostics,
+    products: Products,
+    complaint: Complaint,
+}
+
+/// Reads both outputs until cargo has ended and they have, too; whoever holds them longer is not
+/// waited for.
+async fn follow(child: Child, log: &LogWriter, process: &ProcessName) -> io::Result<Told> {
+    let mut pulse = child.pulse;
+    let mut stdout = Output::new(child.stdout, pulse.clone())?;
+    let mut stderr = Output::new(child.stderr, pulse.clone())?;
+    let messages = async {
+        let (mut lines, mut heard) = (Lines::new(LONGEST_MESSAGE), Heard::default());
+        while let Some(portion) = stdout.next().await {
+            heard.take(lines.push(portion), log).await;
+        }
+        heard.take(lines.finish().into_iter().collect(), log).await;
+        heard
+    };
+    let complaint = async {
+        let mut complaint = Complaint::new();
+        while let Some(portion) = stderr.next().await {
+            if complaint.push(portion) == News::WaitsForLock {
+                if let Source::Build(build) = log.key.source {
+                    log::info!("{process}: build {build} waits for cargo's lock");
+                }
+            }
+            log.write(Stream::Stderr, portion.to_vec()).await;
+        }
+        complaint
+    };
+    let (heard, complaint, exit) = tokio::join!(messages, complaint, pulse.exit());
+    Ok(Told {
+        exit,
+        diagnostics: heard.diagnostics,
+        products: heard.products,
+        complaint,
+    })
+}
+
+/// What cargo's messages told so far.
+#[derive(Default)]
+struct Heard {
+    diagnostics: Diagnostics,
+    products: Products,
+}
+
+impl Heard {
+    async fn take(&mut self, lines: Vec<Line>, log: &LogWriter) {
+        let (mut rendered, mut foreign) = (Vec::new(), Vec::new());
+        for line in lines {
+            let line = match line {
+                Line::Whole(line) => line,
+                Line::Dropped(length) => {
+                    foreign.extend(format!("(a line of {length} bytes was left out)\n").bytes());
+                    continue;
+                }
+            };
+            let (message, line) = understand(line).await;
+            match message {
+                Message::Artifact(artifact) => self.products.note(artifact),
+                Message::BuildScript(script) => self.products.note_script(script),
+                Message::Compiler(message) => {
+                    rendered.extend(self.diagnostics.note(message).unwrap_or_default().bytes());
+                }
+                Message::Other => {}
+                Message::Foreign => {
+                    foreign.extend(line);
+                    foreign.push(b'\n');
+                }
+            }
+        }
+        log.write(Stream::Stderr, rendered).await;
+        log.write(Stream::Stdout, foreign).await;
+    }
+}
+
+async fn understand(line: Vec<u8>) -> (Message, Vec<u8>) {
+    if line.len() < LONG_MESSAGE {
+        return (messages::parse(&line), line);
+    }
+    let understood = spawn_blocking(move || (messages::parse(&line), line)).await;
+    // Broken off only when the daemon ends.
+    understood.unwrap_or((Message::Other, Vec::new()))
+}
+
+/// Writes into the log of one build.
+struct LogWriter {
+    key: LogKey,
+    append: Recipient<Append>,
+}
+
+impl LogWriter {
+    /// Returns when the store has the bytes, so that cargo is slowed rather than memory filled.
+    async fn write(&self, stream: Stream, bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        let append = Append {
+            key: self.key.clone(),
+            stream,
+            bytes: Bytes::from(bytes),
+        };
+        if let Err(error) = self.append.send(append).await {
+            log::debug!("{}: the log takes nothing: {error}", self.key.process);
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Builds what processes ask for: one cargo at a time, in the order of arrival.
+//!
+//! | message | from | |
+//! |---|---|---|
+//! | [`Enlist`] | the daemon, once per process | whom to answer, and what is built |
+//! | [`Build`] | a process | answered at once; the outcome is told with [`BuildDone`] |
+//! | [`CancelBuild`] | a process | its job is dropped and never reported |
+//! | [`Shutdown`] | the daemon | everything is cancelled; answered when all children are gone |
+//!
+//! A process has one request here: a newer one takes the place of the older one in the queue, and
+//! cancels it if it is under way. What needs no cargo waits for nobody: it is answered within the
+//! handler, because a crashed process is started again only after that, or, where direnv is to be
+//! asked, beside the queue.
+//!
+//! It must not know what a build is for: modes, crashes and swaps are the process's.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+    sync::Arc,
+};
+
+use actix::prelude::*;
+use tokio::{sync::oneshot, task::JoinError};
+
+pub use crate::build::job::BuildLog;
+use crate::{
+    artifact::{Build, BuildDone, BuildFailure, BuildStarted, BuilderClosed, CancelBuild},
+    build::{
+        environment::BaseEnvironment,
+        job::{Job, Need, Outcome, Workshop},
+        nursery::Nursery,
+        queue::Queue,
+    },
+    children::SharedChildren,
+    ids::{BuildId, JobId, ProcessName, Sequence},
+    restart::Shutdown,
+    spec::{ProcessSpec, Project},
+};
+
+/// Command to the builder: take orders from this process. Sent before its first [`Build`], and again
+/// when its configuration changes; a job that waits or runs keeps the old one.
+#[derive(Clone, Message)]
+#[rtype(result = "()")]
+pub struct Enlist {
+    /// What is built, and where.
+    pub spec: Arc<ProcessSpec>,
+    /// Told when cargo starts.
+    pub started: Recipient<BuildStarted>,
+    /// Told what came of a job.
+    pub done: Recipient<BuildDone>,
+}
+
+/// The builder.
+pub struct BuilderActor {
+    shop: Rc<Workshop>,
+    customers: HashMap<ProcessName, Rc<Enlist>>,
+    queue: Queue<Job>,
+    /// Jobs under way, by a number of their own: a cancelled one may still be ending beside its
+    /// successor.
+    tasks: BTreeMap<u64, Task>,
+    last_task: u64,
+    door: Door,
+}
+
+enum Door {
+    Open,
+    /// The daemon ends; these wait until no job is left.
+    Closed(Vec<oneshot::Sender<()>>),
+}
+
+/// A job under way.
+struct Task {
+    process: ProcessName,
+    job: JobId,
+    lane: Lane,
+    /// Dropped to cancel it; then nobody is told what comes of it.
+    wanted: Option<oneshot::Sender<()>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    Cargo,
+    /// It does not need cargo.
+    Beside,
+}
+
+impl BuilderActor {
+    /// A builder for `project`. `base` is what its children inherit; ids of builds come from
+    /// `builds`; their output goes to `log`.
+    #[must_use]
+    pub fn new(
+        project: Project,
+        base: BaseEnvironment,
+        children: SharedChildren,
+        builds: Sequence<BuildId>,
+        log: BuildLog,
+    ) -> Self {
+        Self {
+            shop: Rc::new(Workshop {
+                project,
+                base,
+                nursery: Nursery::new(children),
+                builds,
+                log,
+            }),
+            customers: HashMap::new(),
+            queue: Queue::new(),
+            tasks: BTreeMap::new(),
+            last_task: 0,
+            door: Door::Open,
+        }
+    }
+
+    fn cancel(&mut self, unwanted: impl Fn(&Task) -> bool) {
+        for task in self.tasks.values_mut().filter(|task| unwanted(task)) {
+            task.wanted = None;
+        }
+    }
+
+    fn start(&mut self, job: Job, lane: Lane, ctx: &mut Context<Self>) {
+        let (wanted, cancelled) = oneshot::channel();
+        self.last_task += 1;
+        let number = self.last_task;
+        let task = Task {
+            process: job.customer.spec.name.clone(),
+            job: job.id,
+            lane,
+            wanted: Some(wanted),
+        };
+        self.tasks.insert(number, task);
+        let customer = Rc::clone(&job.customer);
+        // A task of its own: a talkative cargo does not wake the actor, and a panic is seen here.
+        let work = actix::spawn(job.run(cancelled));
+        let finish = work
+            .into_actor(self)
+            .map(move |end, actor, ctx| actor.finished(number, end, &customer, ctx));
+        ctx.spawn(finish);
+    }
+
+    fn finished(
+        &mut self,
+        number: u64,
+        end: Result<Option<Outcome>, JoinError>,
+        customer: &Enlist,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(task) = self.tasks.remove(&number) else {
+            return;
+        };
+        if task.lane == Lane::Cargo {
+            self.queue.leave();
+        }
+        if task.wanted.is_some() {
+            let broken = |error| {
+                log::error!("{}: the builder broke off: {error}", task.process);
+                let reason = format!("the builder broke off: {error}");
+                let report = None;
+                Some(Err(BuildFailure { reason, report }))
+            };
+            if let Some(outcome) = end.unwrap_or_else(broken) {
+                tell(customer, task.job, outcome);
+            }
+        }
+        self.proceed(ctx);
+    }
+
+    /// Whoever is next at cargo starts; when nobody is left, whoever waits for that is told.
+    fn proceed(&mut self, ctx: &mut Context<Self>) {
+        if let Some(job) = self.queue.admit() {
+            self.start(job, Lane::Cargo, ctx);
+        }
+        if let Door::Closed(waiting) = &mut self.door
+            && self.tasks.is_empty()
+        {
+            for promise in waiting.drain(..) {
+                // Whoever asked may have given up.
+                let _ = promise.send(());
+            }
+        }
+    }
+}
+
+fn tell(customer: &Enlist, job: JobId, outcome: Outcome) {
+    if let Err(failure) = &outcome
+        && failure.report.is_none()
+    {
+        log::warn!("{}: cannot build: {}", customer.spec.name, failure.reason);
+    }
+    customer.done.do_send(BuildDone { job, outcome });
+}
+
+impl Actor for BuilderActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Enlist> for BuilderActor {
+    type Result = ();
+
+    fn handle(&mut self, enlist: Enlist, _: &mut Self::Context) {
+        let name = enlist.spec.name.clone();
+        self.customers.insert(name, Rc::new(enlist));
+    }
+}
+
+impl Handler<Build> for BuilderActor {
+    type Result = Result<(), BuilderClosed>;
+
+    fn handle(&mut self, build: Build, ctx: &mut Self::Context) -> Self::Result {
+        if matches!(self.door, Door::Closed(_)) {
+            return Err(BuilderClosed);
+        }
+        let Some(customer) = self.customers.get(&build.process) else {
+            log::error!("{}: asks for a build but is not enlisted", build.process);
+            return Ok(());
+        };
+        let (shop, customer) = (Rc::clone(&self.shop), Rc::clone(customer));
+        let job = Job::new(shop, customer, build.job, build.work, build.keep);
+        self.cancel(|task| task.process == build.process);
+        match job.need() {
+            Need::Cargo => self.queue.push(build.process, build.job, job),
+            Need::Direnv => {
+                self.queue.withdraw(&build.process);
+                self.start(job, Lane::Beside, ctx);
+            }
+            Need::Nothing(outcome) => {
+                self.queue.withdraw(&build.process);
+                tell(&job.customer, build.job, *outcome);
+            }
+        }
+        self.proceed(ctx);
+        Ok(())
+    }
+}
+
+impl Handler<CancelBuild> for BuilderActor {
+    type Result = ();
+
+    fn handle(&mut self, CancelBuild { process, job }: CancelBuild, _: &mut Self::Context) {
+        self.queue.cancel(&process, job);
+        self.cancel(|task| task.process == process && task.job == job);
+    }
+}
+
+impl Handler<Shutdown> for BuilderActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Shutdown, ctx: &mut Self::Context) -> Self::Result {
+        self.queue.clear();
+        self.cancel(|_| true);
+        let (promise, no_job_left) = oneshot::channel();
+        match &mut self.door {
+            Door::Closed(waiting) => waiting.push(promise),
+            Door::Open => self.door = Door::Closed(vec![promise]),
+        }
+        self.proceed(ctx);
+        let shop = Rc::clone(&self.shop);
+        Box::pin(async move {
+            let nursery = &shop.nursery;
+            let left_behind = nursery.left_behind();
+            let (_, ()) = tokio::join!(no_job_left, nursery.end(&left_behind));
+            nursery.end(&nursery.everybody()).await;
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
