@@ -135,29 +135,32 @@ impl LogStoreActor {
 
     /// Stores bytes of a log, then passes on the lines that they completed.
     fn take(&mut self, key: &LogKey, stream: Stream, bytes: &[u8]) {
-        let place = (key.process.clone(), kind(key.source));
-        let (Some(live), Some(shelf)) = (self.live.get(key), self.shelves.get_mut(&place)) else {
+        let place = place(key);
+        let (Some(live), Some(logs)) = (self.live.get(key), self.shelves.get_mut(&place)) else {
             return;
         };
-        let moment = Moment { now: Instant::now(), at: SystemTime::now() };
-        if let Some(log) = shelf.log_mut(key.source) {
+        let moment = Moment {
+            now: Instant::now(),
+            at: SystemTime::now(),
+        };
+        if let Some(log) = logs.log_mut(key.source) {
             let mut batch = self.passthrough.outlet(stream).batch(&live.prefix);
             log.take(stream, bytes, moment, &mut |line| batch.line(line));
         }
-        shelf.fit();
+        logs.fit();
     }
 
     /// Stores the unfinished line of a stream, then passes it on.
     fn flush(&mut self, key: &LogKey, stream: Stream, end: LineEnd) {
-        let place = (key.process.clone(), kind(key.source));
-        let (Some(live), Some(shelf)) = (self.live.get(key), self.shelves.get_mut(&place)) else {
+        let place = place(key);
+        let (Some(live), Some(logs)) = (self.live.get(key), self.shelves.get_mut(&place)) else {
             return;
         };
-        if let Some(log) = shelf.log_mut(key.source) {
+        if let Some(log) = logs.log_mut(key.source) {
             let mut batch = self.passthrough.outlet(stream).batch(&live.prefix);
             log.flush(stream, end, SystemTime::now(), &mut |line| batch.line(line));
         }
-        shelf.fit();
+        logs.fit();
     }
 
     /// Sets the alarm for unfinished lines, unless it is set. While bytes keep coming it is not
@@ -178,7 +181,11 @@ impl LogStoreActor {
             }
             let now = Instant::now();
             for stream in [Stream::Stdout, Stream::Stderr] {
-                if store.log(&key).and_then(|log| log.due(stream)).is_some_and(|due| due <= now) {
+                if store
+                    .log(&key)
+                    .and_then(|log| log.due(stream))
+                    .is_some_and(|due| due <= now)
+                {
                     store.flush(&key, stream, LineEnd::Silence);
                 }
             }
@@ -193,16 +200,23 @@ impl LogStoreActor {
     }
 
     fn log(&self, key: &LogKey) -> Option<&Log> {
-        let place = (key.process.clone(), kind(key.source));
+        let place = place(key);
         self.shelves.get(&place)?.log(key.source)
     }
 
     /// What printed into a log has ended.
     fn end(&mut self, key: LogKey, ending: String, ctx: &mut Context<Self>) {
-        let place = (key.process.clone(), kind(key.source));
-        let log = self.shelves.get_mut(&place).and_then(|shelf| shelf.log_mut(key.source));
+        let place = place(&key);
+        let log = self
+            .shelves
+            .get_mut(&place)
+            .and_then(|shelf| shelf.log_mut(key.source));
         let (Some(log), Some(live)) = (log, self.live.get_mut(&key)) else {
-            log::debug!("{}: {:?} ended, but has no open log", key.process, key.source);
+            log::debug!(
+                "{}: {:?} ended, but has no open log",
+                key.process,
+                key.source
+            );
             return;
         };
         log.end(ending);
@@ -223,8 +237,12 @@ impl LogStoreActor {
         for stream in [Stream::Stdout, Stream::Stderr] {
             self.flush(key, stream, LineEnd::End);
         }
-        let place = (key.process.clone(), kind(key.source));
-        if let Some(log) = self.shelves.get_mut(&place).and_then(|shelf| shelf.log_mut(key.source)) {
+        let place = place(key);
+        if let Some(log) = self
+            .shelves
+            .get_mut(&place)
+            .and_then(|shelf| shelf.log_mut(key.source))
+        {
             log.close();
         }
         self.finish(key, None, ctx);
@@ -259,6 +277,10 @@ fn kind(source: Source) -> LogKind {
     }
 }
 
+fn place(key: &LogKey) -> (ProcessName, LogKind) {
+    (key.process.clone(), kind(key.source))
+}
+
 fn prefix(key: &LogKey) -> Vec<u8> {
     let process = &key.process;
     match key.source {
@@ -273,7 +295,10 @@ fn last_lines(log: &Log, count: usize) -> Vec<String> {
     let snapshot = log.snapshot();
     let lines = snapshot.chunks.iter().rev();
     let lines = lines.flat_map(|chunk| (0..chunk.len()).rev().map(|n| chunk.line(n)));
-    let mut last: Vec<_> = lines.take(count).map(|line| show::text(&line, LONGEST_SHOWN).0).collect();
+    let mut last: Vec<_> = lines
+        .take(count)
+        .map(|line| show::text(&line, LONGEST_SHOWN).0)
+        .collect();
     last.reverse();
     last
 }

@@ -9,7 +9,9 @@
 use regex_automata::{Input, meta};
 use regex_syntax::{
     ParserBuilder,
-    hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look},
+    hir::{
+        Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look,
+    },
 };
 
 /// A valid pattern. It matches the text of one line as the reader sees it: without colours, without
@@ -88,12 +90,16 @@ impl Finder<'_> {
             Self::Buffer(regex) => {
                 let rest = Input::new(buffer).range(start..).earliest(true);
                 // Behind the last newline there is no line, but an empty match could be there.
-                regex.search_half(&rest).map(|half| half.offset()).filter(|&at| at < buffer.len())
+                regex
+                    .search_half(&rest)
+                    .map(|half| half.offset())
+                    .filter(|&at| at < buffer.len())
             }
             Self::EachLine(regex) => {
                 let mut start = start;
                 while start < buffer.len() {
-                    let length = memchr::memchr(b'\n', &buffer[start..]).unwrap_or(buffer.len() - start);
+                    let length =
+                        memchr::memchr(b'\n', &buffer[start..]).unwrap_or(buffer.len() - start);
                     if regex.is_match(&buffer[start..start + length]) {
                         return Some(start);
                     }
@@ -114,20 +120,20 @@ fn compile(hir: &Hir) -> Result<meta::Regex, BadPattern> {
     let limits = meta::Config::new()
         .nfa_size_limit(Some(Pattern::LARGEST))
         .utf8_empty(false);
-    meta::Builder::new().configure(limits).build_from_hir(hir).map_err(|error| {
-        match error.size_limit() {
+    meta::Builder::new()
+        .configure(limits)
+        .build_from_hir(hir)
+        .map_err(|error| match error.size_limit() {
             Some(limit) => BadPattern::TooLarge { limit },
             None => BadPattern::Syntax(error.to_string()),
-        }
-    })
+        })
 }
 
 /// The same pattern, but nothing in it matches a newline.
 fn within_lines(hir: &Hir) -> Hir {
     match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => hir.clone(),
         HirKind::Literal(literal) if literal.0.contains(&b'\n') => Hir::fail(),
-        HirKind::Literal(_) => hir.clone(),
+        HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) => hir.clone(),
         HirKind::Class(class) => Hir::class(without_newline(class.clone())),
         HirKind::Repetition(repetition) => {
             let mut repetition = repetition.clone();
@@ -142,8 +148,12 @@ fn within_lines(hir: &Hir) -> Hir {
 
 fn without_newline(mut class: Class) -> Class {
     match &mut class {
-        Class::Unicode(set) => set.difference(&ClassUnicode::new([ClassUnicodeRange::new('\n', '\n')])),
-        Class::Bytes(set) => set.difference(&ClassBytes::new([ClassBytesRange::new(b'\n', b'\n')])),
+        Class::Unicode(set) => {
+            set.difference(&ClassUnicode::new([ClassUnicodeRange::new('\n', '\n')]));
+        }
+        Class::Bytes(set) => {
+            set.difference(&ClassBytes::new([ClassBytesRange::new(b'\n', b'\n')]));
+        }
     }
     class
 }
@@ -164,15 +174,29 @@ mod tests {
         let error = Pattern::parse(r"(\w{100}){100}").unwrap_err();
         assert!(matches!(error, BadPattern::TooLarge { .. }), "{error}");
         assert!(Pattern::parse(&"(".repeat(1_000_000)).is_err());
-        for usual in [r"\w{3,30}\s+\d+", r"(?i)error|warn(ing)?|panicked at .*:\d+:\d+", r"[^\n]{1,200}"] {
+        for usual in [
+            r"\w{3,30}\s+\d+",
+            r"(?i)error|warn(ing)?|panicked at .*:\d+:\d+",
+            r"[^\n]{1,200}",
+        ] {
             assert!(Pattern::parse(usual).is_ok(), "{usual}");
         }
     }
 
     #[test]
     fn only_an_anchor_to_the_whole_text_forbids_the_buffer() {
-        for (pattern, whole) in [("^a$", true), (r"\Aa", false), (r"a\z", false), ("(?-m)^a", false), ("(?m)^a", true)] {
-            assert_eq!(Pattern::parse(pattern).unwrap().buffer.is_some(), whole, "{pattern}");
+        for (pattern, whole) in [
+            ("^a$", true),
+            (r"\Aa", false),
+            (r"a\z", false),
+            ("(?-m)^a", false),
+            ("(?m)^a", true),
+        ] {
+            assert_eq!(
+                Pattern::parse(pattern).unwrap().buffer.is_some(),
+                whole,
+                "{pattern}"
+            );
         }
     }
 }

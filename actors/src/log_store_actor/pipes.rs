@@ -44,7 +44,13 @@ enum Got {
 
 impl LogStoreActor {
     /// Reads a pipe from now on.
-    pub(super) fn watch(&mut self, key: &LogKey, stream: Stream, output: OwnedFd, ctx: &mut Context<Self>) {
+    pub(super) fn watch(
+        &mut self,
+        key: &LogKey,
+        stream: Stream,
+        output: OwnedFd,
+        ctx: &mut Context<Self>,
+    ) {
         // A smaller pipe only means more turns.
         let _ = fcntl_setpipe_size(&output, CAPACITY);
         let receiver = match Receiver::from_owned_fd(output) {
@@ -63,7 +69,15 @@ impl LogStoreActor {
         let outlet = self.passthrough.outlet(stream).clone();
         let task = ctx.add_stream(readiness(id, Rc::clone(&receiver), outlet));
         let key = key.clone();
-        self.pipes.insert(id, Pipe { key, stream, receiver, task });
+        self.pipes.insert(
+            id,
+            Pipe {
+                key,
+                stream,
+                receiver,
+                task,
+            },
+        );
     }
 
     /// Reads what all pipes of a log hold at this moment: as much as is in them now, however fast
@@ -74,7 +88,9 @@ impl LogStoreActor {
         for id in pipes {
             let receiver = self.pipes.get(&id).map(|pipe| Rc::clone(&pipe.receiver));
             let held = receiver.and_then(|receiver| ioctl_fionread(&*receiver).ok());
-            let mut left = held.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+            let mut left = held
+                .and_then(|bytes| usize::try_from(bytes).ok())
+                .unwrap_or(0);
             while left > 0
                 && let Got::Bytes(count) = self.read(id)
             {
@@ -92,7 +108,13 @@ impl LogStoreActor {
 
     /// One read, stored.
     fn read(&mut self, id: PipeId) -> Got {
-        let Some(Pipe { key, stream, receiver, .. }) = self.pipes.get(&id) else {
+        let Some(Pipe {
+            key,
+            stream,
+            receiver,
+            ..
+        }) = self.pipes.get(&id)
+        else {
             return Got::Nothing;
         };
         let (key, stream) = (key.clone(), *stream);
@@ -153,7 +175,11 @@ impl StreamHandler<Readable> for LogStoreActor {
 }
 
 /// Tells each time the pipe can be read, at the pace at which it is read.
-fn readiness(id: PipeId, receiver: Rc<Receiver>, outlet: Outlet) -> impl futures_util::Stream<Item = Readable> {
+fn readiness(
+    id: PipeId,
+    receiver: Rc<Receiver>,
+    outlet: Outlet,
+) -> impl futures_util::Stream<Item = Readable> {
     stream::unfold((receiver, outlet), move |(receiver, outlet)| async move {
         // One turn each: in a flood, the other stream and the other pipes are not kept waiting.
         tokio::task::yield_now().await;

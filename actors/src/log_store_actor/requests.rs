@@ -12,7 +12,8 @@ use super::{LogStoreActor, answer::Answer, last_lines};
 use crate::{
     ids::ProcessName,
     logs::{
-        Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog, Source, Stopped,
+        Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog, Source,
+        Stopped,
         shelf::{Log, Snapshot},
     },
     search::{Found, LogKind, NoSuchLog, Search, search},
@@ -21,7 +22,16 @@ use crate::{
 impl Handler<OpenLog> for LogStoreActor {
     type Result = ();
 
-    fn handle(&mut self, OpenLog { key, mode, at, outputs }: OpenLog, ctx: &mut Self::Context) {
+    fn handle(
+        &mut self,
+        OpenLog {
+            key,
+            mode,
+            at,
+            outputs,
+        }: OpenLog,
+        ctx: &mut Self::Context,
+    ) {
         if !self.live.contains_key(&key) {
             self.begin(&key, Log::new(key.source, mode, at), ctx);
         }
@@ -64,7 +74,15 @@ impl Handler<Stopped> for LogStoreActor {
 impl Handler<BuildEnded> for LogStoreActor {
     type Result = ();
 
-    fn handle(&mut self, BuildEnded { process, build, ending }: BuildEnded, ctx: &mut Self::Context) {
+    fn handle(
+        &mut self,
+        BuildEnded {
+            process,
+            build,
+            ending,
+        }: BuildEnded,
+        ctx: &mut Self::Context,
+    ) {
         let ending = match ending {
             BuildEnding::Succeeded => "succeeded",
             BuildEnding::Failed => "failed",
@@ -78,14 +96,21 @@ impl Handler<BuildEnded> for LogStoreActor {
 impl Handler<DescribeLastLines> for LogStoreActor {
     type Result = Answer<Vec<String>>;
 
-    fn handle(&mut self, DescribeLastLines { key, count }: DescribeLastLines, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        DescribeLastLines { key, count }: DescribeLastLines,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         if let Some(live) = self.live.get_mut(&key) {
             let (asker, answer) = oneshot::channel();
             live.waiting.retain(|(_, asker)| !asker.is_closed());
             live.waiting.push((count, asker));
             return Answer::new(async move { answer.await.unwrap_or_default() });
         }
-        let lines = self.log(&key).map(|log| last_lines(log, count)).unwrap_or_default();
+        let lines = self
+            .log(&key)
+            .map(|log| last_lines(log, count))
+            .unwrap_or_default();
         Answer::new(async move { lines })
     }
 }
@@ -93,13 +118,31 @@ impl Handler<DescribeLastLines> for LogStoreActor {
 impl Handler<Search> for LogStoreActor {
     type Result = Answer<Result<Found, NoSuchLog>>;
 
-    fn handle(&mut self, Search { process, kind, index, query }: Search, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        Search {
+            process,
+            kind,
+            index,
+            query,
+        }: Search,
+        ctx: &mut Self::Context,
+    ) -> Self::Result {
         let store = ctx.address();
         let searches = Arc::clone(&self.searches);
         Answer::new(async move {
-            let permit = searches.acquire_owned().await.map_err(|_| NoSuchLog::Closed)?;
+            let permit = searches
+                .acquire_owned()
+                .await
+                .map_err(|_| NoSuchLog::Closed)?;
             // Taken only now: while it waits, a search keeps nothing alive that may leave.
-            let snapshot = store.send(Freeze { process, kind, index }).await;
+            let snapshot = store
+                .send(Freeze {
+                    process,
+                    kind,
+                    index,
+                })
+                .await;
             let snapshot = snapshot.map_err(|_| NoSuchLog::Closed)??;
             let abandoned = Arc::new(AtomicBool::new(false));
             let asker = Abandons(Arc::clone(&abandoned));
@@ -136,10 +179,21 @@ struct Freeze {
 impl Handler<Freeze> for LogStoreActor {
     type Result = Result<Snapshot, NoSuchLog>;
 
-    fn handle(&mut self, Freeze { process, kind, index }: Freeze, _: &mut Self::Context) -> Self::Result {
-        let shelf = self.shelves.get(&(process, kind));
-        let shelf = shelf.filter(|shelf| shelf.len() > 0).ok_or(NoSuchLog::None)?;
-        let log = shelf.at(index).ok_or(NoSuchLog::Index { index, kept: shelf.len() })?;
+    fn handle(
+        &mut self,
+        Freeze {
+            process,
+            kind,
+            index,
+        }: Freeze,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        let kept = self.shelves.get(&(process, kind));
+        let kept = kept.filter(|kept| kept.len() > 0).ok_or(NoSuchLog::None)?;
+        let log = kept.at(index).ok_or(NoSuchLog::Index {
+            index,
+            kept: kept.len(),
+        })?;
         Ok(log.snapshot())
     }
 }

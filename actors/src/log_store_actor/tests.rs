@@ -58,7 +58,8 @@ impl Output {
     async fn shows(&mut self, text: &str) {
         while !self.text.contains(text) {
             let more = self.received.recv().await;
-            self.text += &more.unwrap_or_else(|| panic!("the output closed without {text:?}: {:?}", self.text));
+            self.text += &more
+                .unwrap_or_else(|| panic!("the output closed without {text:?}: {:?}", self.text));
         }
     }
 }
@@ -66,7 +67,13 @@ impl Output {
 fn store() -> (Addr<LogStoreActor>, Output) {
     let (sender, received) = unbounded_channel();
     let passthrough = Passthrough::to_one(Box::new(Told(sender))).unwrap();
-    (LogStoreActor::new(passthrough).start(), Output { received, text: String::new() })
+    (
+        LogStoreActor::new(passthrough).start(),
+        Output {
+            received,
+            text: String::new(),
+        },
+    )
 }
 
 fn silent_store() -> Addr<LogStoreActor> {
@@ -78,15 +85,29 @@ fn main() -> ProcessName {
 }
 
 fn run(run: u64) -> LogKey {
-    LogKey { process: main(), source: Source::Run(RunId(run)) }
+    LogKey {
+        process: main(),
+        source: Source::Run(RunId(run)),
+    }
 }
 
 fn build(build: u64) -> LogKey {
-    LogKey { process: main(), source: Source::Build(BuildId(build)) }
+    LogKey {
+        process: main(),
+        source: Source::Build(BuildId(build)),
+    }
 }
 
 async fn open(store: &Addr<LogStoreActor>, key: LogKey, outputs: Vec<(Stream, OwnedFd)>) {
-    store.send(OpenLog { key, mode: Mode::Dev, at: UNIX_EPOCH, outputs }).await.unwrap();
+    store
+        .send(OpenLog {
+            key,
+            mode: Mode::Dev,
+            at: UNIX_EPOCH,
+            outputs,
+        })
+        .await
+        .unwrap();
 }
 
 /// Opens a log and gives the write end of its stdout.
@@ -98,23 +119,54 @@ async fn open_stdout(store: &Addr<LogStoreActor>, key: LogKey) -> PipeWriter {
 
 async fn crash(store: &Addr<LogStoreActor>, run: u64) {
     let exit = Exit::Signal(9);
-    store.send(Crashed { process: main(), run: RunId(run), exit }).await.unwrap();
+    store
+        .send(Crashed {
+            process: main(),
+            run: RunId(run),
+            exit,
+        })
+        .await
+        .unwrap();
 }
 
 async fn last_lines(store: &Addr<LogStoreActor>, key: LogKey) -> Vec<String> {
-    store.send(DescribeLastLines { key, count: 100 }).await.unwrap()
+    store
+        .send(DescribeLastLines { key, count: 100 })
+        .await
+        .unwrap()
 }
 
 fn everything() -> Query {
-    Query { pattern: None, context: 0, extent: Extent::Fitting, stream: None, budget: 40_000 }
+    Query {
+        pattern: None,
+        context: 0,
+        extent: Extent::Fitting,
+        stream: None,
+        budget: 40_000,
+    }
 }
 
-async fn ask(store: &Addr<LogStoreActor>, kind: LogKind, index: i64, query: Query) -> Result<Found, NoSuchLog> {
-    store.send(Search { process: main(), kind, index, query }).await.unwrap()
+async fn ask(
+    store: &Addr<LogStoreActor>,
+    kind: LogKind,
+    index: i64,
+    query: Query,
+) -> Result<Found, NoSuchLog> {
+    store
+        .send(Search {
+            process: main(),
+            kind,
+            index,
+            query,
+        })
+        .await
+        .unwrap()
 }
 
 async fn found(store: &Addr<LogStoreActor>, index: i64) -> Found {
-    ask(store, LogKind::Runs, index, everything()).await.unwrap()
+    ask(store, LogKind::Runs, index, everything())
+        .await
+        .unwrap()
 }
 
 #[actix::test]
@@ -125,7 +177,10 @@ async fn a_byte_that_is_not_utf8_ends_no_reader_and_kills_no_child() {
     output.shows("[main] before").await;
     stdout.write_all(b"after\n").unwrap();
     output.shows("[main] after").await;
-    assert_eq!(found(&store, -1).await.text, "   before\n   \u{fffd}\u{fffd}\u{2400}\n   after\n");
+    assert_eq!(
+        found(&store, -1).await.text,
+        "   before\n   \u{fffd}\u{fffd}\u{2400}\n   after\n"
+    );
 }
 
 #[actix::test]
@@ -153,7 +208,8 @@ async fn a_closed_output_of_the_daemon_kills_no_child() {
     drop(reader);
     let store = LogStoreActor::new(Passthrough::to_one(Box::new(writer)).unwrap()).start();
     let mut stdout = open_stdout(&store, run(1)).await;
-    let child = tokio::task::spawn_blocking(move || (0..1_000).try_for_each(|n| writeln!(stdout, "{n}")));
+    let child =
+        tokio::task::spawn_blocking(move || (0..1_000).try_for_each(|n| writeln!(stdout, "{n}")));
     child.await.unwrap().unwrap();
     crash(&store, 1).await;
     assert_eq!(last_lines(&store, run(1)).await.last().unwrap(), "999");
@@ -170,11 +226,19 @@ async fn fifty_megabytes_without_a_newline_are_kept_in_pieces_within_the_memory(
     child.await.unwrap().unwrap();
     crash(&store, 1).await;
     let last = last_lines(&store, run(1)).await;
-    assert!(last.iter().rev().skip(1).all(|line| line.ends_with(" [continues]")));
+    assert!(
+        last.iter()
+            .rev()
+            .skip(1)
+            .all(|line| line.ends_with(" [continues]"))
+    );
     let found = found(&store, -1).await;
     assert_eq!(found.kept + found.evicted, 50_000_000_u64.div_ceil(65_536));
     assert!(found.kept * 65_536 <= 16 * 1024 * 1024 && found.evicted > 0);
-    assert!(found.text.len() <= 40_000 && found.shortened > 0, "the answer is bounded, too");
+    assert!(
+        found.text.len() <= 40_000 && found.shortened > 0,
+        "the answer is bounded, too"
+    );
 }
 
 #[actix::test]
@@ -185,28 +249,44 @@ async fn text_without_a_newline_is_visible_after_a_short_silence() {
     let start = Instant::now();
     stdout.write_all(b"first\nName: ").unwrap();
     output.shows("[main] Name: \n").await;
-    assert!(start.elapsed() >= Duration::from_millis(100) && start.elapsed() < Duration::from_millis(105));
-    assert_eq!(found(&store, -1).await.text, "   first\n   Name:  [no newline yet]\n");
+    assert!(
+        start.elapsed() >= Duration::from_millis(100)
+            && start.elapsed() < Duration::from_millis(105)
+    );
+    assert_eq!(
+        found(&store, -1).await.text,
+        "   first\n   Name:  [no newline yet]\n"
+    );
     stdout.write_all(b"Bob\n").unwrap();
     output.shows("[main] Bob\n").await;
-    assert_eq!(found(&store, -1).await.text, "   first\n   Name:  [no newline yet]\n   Bob\n");
+    assert_eq!(
+        found(&store, -1).await.text,
+        "   first\n   Name:  [no newline yet]\n   Bob\n"
+    );
 }
 
 #[actix::test]
 async fn a_dying_run_keeps_its_last_words_while_the_next_one_already_prints() {
     let store = silent_store();
     let mut old = open_stdout(&store, run(1)).await;
-    old.write_all(b"panicked at main.rs\nwithout newline").unwrap();
+    old.write_all(b"panicked at main.rs\nwithout newline")
+        .unwrap();
     crash(&store, 1).await;
     let mut new = open_stdout(&store, run(2)).await;
     new.write_all(b"second run\n").unwrap();
     old.write_all(b", really").unwrap();
     drop(old);
-    assert_eq!(last_lines(&store, run(1)).await, ["panicked at main.rs", "without newline, really"]);
+    assert_eq!(
+        last_lines(&store, run(1)).await,
+        ["panicked at main.rs", "without newline, really"]
+    );
     drop(new);
     crash(&store, 2).await;
     assert_eq!(last_lines(&store, run(2)).await, ["second run"]);
-    assert_eq!(found(&store, -2).await.ending.as_deref(), Some("crashed: signal 9 (SIGKILL)"));
+    assert_eq!(
+        found(&store, -2).await.ending.as_deref(),
+        Some("crashed: signal 9 (SIGKILL)")
+    );
 }
 
 #[actix::test]
@@ -218,7 +298,11 @@ async fn a_grandchild_that_holds_the_pipe_delays_the_end_by_a_bounded_time() {
     crash(&store, 1).await;
     let start = Instant::now();
     assert_eq!(last_lines(&store, run(1)).await, ["last words"]);
-    assert!(start.elapsed() <= PATIENCE + Duration::from_millis(5), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() <= PATIENCE + Duration::from_millis(5),
+        "{:?}",
+        start.elapsed()
+    );
     assert!(held.write_all(b"later\n").is_err(), "the pipe is closed");
     assert_eq!(found(&store, -1).await.kept, 1);
 }
@@ -227,7 +311,8 @@ async fn a_grandchild_that_holds_the_pipe_delays_the_end_by_a_bounded_time() {
 async fn a_grandchild_that_never_stops_printing_cannot_keep_the_log_open() {
     let store = silent_store();
     let mut held = open_stdout(&store, run(1)).await;
-    let grandchild = tokio::task::spawn_blocking(move || while held.write_all(&[b'\n'; 4096]).is_ok() {});
+    let grandchild =
+        tokio::task::spawn_blocking(move || while held.write_all(&[b'\n'; 4096]).is_ok() {});
     crash(&store, 1).await;
     last_lines(&store, run(1)).await;
     grandchild.await.unwrap();
@@ -239,7 +324,10 @@ async fn last_lines_are_told_only_after_the_end() {
     let mut stdout = open_stdout(&store, run(1)).await;
     stdout.write_all(b"one\n").unwrap();
     output.shows("[main] one").await;
-    let parked = store.send(DescribeLastLines { key: run(1), count: 1 });
+    let parked = store.send(DescribeLastLines {
+        key: run(1),
+        count: 1,
+    });
     let parked = actix::spawn(parked);
     // The search is answered after the question was parked.
     assert_eq!(found(&store, -1).await.kept, 1);
@@ -247,10 +335,23 @@ async fn last_lines_are_told_only_after_the_end() {
     stdout.write_all(b"two\n").unwrap();
     drop(stdout);
     let exit = Exit::Code(0);
-    store.send(Stopped { process: main(), run: RunId(1), exit }).await.unwrap();
+    store
+        .send(Stopped {
+            process: main(),
+            run: RunId(1),
+            exit,
+        })
+        .await
+        .unwrap();
     assert_eq!(parked.await.unwrap().unwrap(), ["two"]);
-    assert_eq!(found(&store, -1).await.ending.as_deref(), Some("stopped: exit code 0"));
-    assert!(last_lines(&store, run(9)).await.is_empty(), "nobody knows that run");
+    assert_eq!(
+        found(&store, -1).await.ending.as_deref(),
+        Some("stopped: exit code 0")
+    );
+    assert!(
+        last_lines(&store, run(9)).await.is_empty(),
+        "nobody knows that run"
+    );
 }
 
 #[actix::test]
@@ -259,7 +360,10 @@ async fn who_waits_for_a_log_that_must_leave_gets_what_it_had() {
     let mut stdout = open_stdout(&store, run(1)).await;
     stdout.write_all(b"one\n").unwrap();
     output.shows("[main] one").await;
-    let parked = actix::spawn(store.send(DescribeLastLines { key: run(1), count: 1 }));
+    let parked = actix::spawn(store.send(DescribeLastLines {
+        key: run(1),
+        count: 1,
+    }));
     found(&store, -1).await;
     for next in 2..=11 {
         open(&store, run(next), vec![]).await;
@@ -272,7 +376,10 @@ async fn who_waits_for_a_log_that_must_leave_gets_what_it_had() {
 async fn both_streams_are_kept_in_one_order_and_can_be_told_apart() {
     let (store, mut output) = store();
     let ((out_reader, mut out), (err_reader, mut err)) = (io::pipe().unwrap(), io::pipe().unwrap());
-    let outputs = vec![(Stream::Stdout, out_reader.into()), (Stream::Stderr, err_reader.into())];
+    let outputs = vec![
+        (Stream::Stdout, out_reader.into()),
+        (Stream::Stderr, err_reader.into()),
+    ];
     open(&store, run(1), outputs).await;
     for n in 0..50 {
         writeln!(out, "alpha {n}").unwrap();
@@ -280,10 +387,17 @@ async fn both_streams_are_kept_in_one_order_and_can_be_told_apart() {
         writeln!(err, "beta {n}").unwrap();
         output.shows(&format!("[main] beta {n}\n")).await;
     }
-    let expected: String = (0..50).map(|n| format!("   alpha {n}\n   stderr| beta {n}\n")).collect();
+    let expected: Vec<_> = (0..50)
+        .map(|n| format!("   alpha {n}\n   stderr| beta {n}\n"))
+        .collect();
+    let expected = expected.concat();
     assert_eq!(found(&store, -1).await.text, expected);
     let pattern = Some(Pattern::parse("^beta 7$").unwrap());
-    let stderr = Query { pattern, stream: Some(Stream::Stderr), ..everything() };
+    let stderr = Query {
+        pattern,
+        stream: Some(Stream::Stderr),
+        ..everything()
+    };
     let found = ask(&store, LogKind::Runs, -1, stderr).await.unwrap();
     assert_eq!((found.text.as_str(), found.kept), (" * beta 7\n", 50));
 }
@@ -293,8 +407,8 @@ async fn ten_thousand_lines_and_more_are_kept_and_what_left_is_counted() {
     let store = silent_store();
     let mut stdout = open_stdout(&store, run(1)).await;
     let child = tokio::task::spawn_blocking(move || {
-        let lines: String = (0..60_000).map(|n| format!("line {n}\n")).collect();
-        stdout.write_all(lines.as_bytes())
+        let lines: Vec<_> = (0..60_000).map(|n| format!("line {n}\n")).collect();
+        stdout.write_all(lines.concat().as_bytes())
     });
     child.await.unwrap().unwrap();
     crash(&store, 1).await;
@@ -307,19 +421,49 @@ async fn ten_thousand_lines_and_more_are_kept_and_what_left_is_counted() {
 #[actix::test]
 async fn a_retried_build_does_not_hide_the_log_of_the_one_that_failed() {
     let (store, mut output) = store();
-    for (id, ending, text) in [(1, BuildEnding::Failed, "error: no\n"), (2, BuildEnding::Succeeded, "Finished\n")] {
+    for (id, ending, text) in [
+        (1, BuildEnding::Failed, "error: no\n"),
+        (2, BuildEnding::Succeeded, "Finished\n"),
+    ] {
         open(&store, build(id), vec![]).await;
         let bytes = Bytes::from(text);
         let stream = Stream::Stderr;
-        store.send(Append { key: build(id), stream, bytes }).await.unwrap();
-        store.send(BuildEnded { process: main(), build: BuildId(id), ending }).await.unwrap();
+        store
+            .send(Append {
+                key: build(id),
+                stream,
+                bytes,
+            })
+            .await
+            .unwrap();
+        store
+            .send(BuildEnded {
+                process: main(),
+                build: BuildId(id),
+                ending,
+            })
+            .await
+            .unwrap();
     }
-    output.shows("[build main] error: no\n[build main] Finished\n").await;
-    for (index, text, ending) in [(-2, "   error: no\n", "failed"), (-1, "   Finished\n", "succeeded")] {
-        let found = ask(&store, LogKind::Builds, index, everything()).await.unwrap();
-        assert_eq!((found.text.as_str(), found.ending.as_deref()), (text, Some(ending)));
+    output
+        .shows("[build main] error: no\n[build main] Finished\n")
+        .await;
+    for (index, text, ending) in [
+        (-2, "   error: no\n", "failed"),
+        (-1, "   Finished\n", "succeeded"),
+    ] {
+        let found = ask(&store, LogKind::Builds, index, everything())
+            .await
+            .unwrap();
+        assert_eq!(
+            (found.text.as_str(), found.ending.as_deref()),
+            (text, Some(ending))
+        );
     }
-    assert_eq!(ask(&store, LogKind::Runs, -1, everything()).await, Err(NoSuchLog::None));
+    assert_eq!(
+        ask(&store, LogKind::Runs, -1, everything()).await,
+        Err(NoSuchLog::None)
+    );
 }
 
 #[actix::test]
@@ -331,7 +475,9 @@ async fn the_last_ten_runs_are_kept_and_other_indexes_are_refused_with_words() {
     assert_eq!(found(&store, 0).await.source, Source::Run(RunId(3)));
     assert_eq!(found(&store, -1).await.source, Source::Run(RunId(12)));
     for index in [10, -11, i64::MAX, i64::MIN] {
-        let refused = ask(&store, LogKind::Runs, index, everything()).await.unwrap_err();
+        let refused = ask(&store, LogKind::Runs, index, everything())
+            .await
+            .unwrap_err();
         let text = format!("index {index} does not exist: 10 are kept, so -10 to -1 and 0 to 9 do");
         assert_eq!(refused.to_string(), text);
     }
@@ -341,17 +487,30 @@ async fn the_last_ten_runs_are_kept_and_other_indexes_are_refused_with_words() {
 async fn whoever_leaves_before_his_answer_takes_no_place_from_others() {
     let store = silent_store();
     let mut stdout = open_stdout(&store, run(1)).await;
-    let child = tokio::task::spawn_blocking(move || stdout.write_all(&b"aaaaaaaaaaaaaaaaaaaa\n".repeat(50_000)));
+    let child = tokio::task::spawn_blocking(move || {
+        stdout.write_all(&b"aaaaaaaaaaaaaaaaaaaa\n".repeat(50_000))
+    });
     child.await.unwrap().unwrap();
     crash(&store, 1).await;
     last_lines(&store, run(1)).await;
     let pattern = Some(Pattern::parse("b$").unwrap());
-    let query = Query { pattern, ..everything() };
+    let query = Query {
+        pattern,
+        ..everything()
+    };
     for _ in 0..50 {
-        let search = Search { process: main(), kind: LogKind::Runs, index: -1, query: query.clone() };
+        let search = Search {
+            process: main(),
+            kind: LogKind::Runs,
+            index: -1,
+            query: query.clone(),
+        };
         let asked = actix::spawn(store.send(search));
         tokio::task::yield_now().await;
         asked.abort();
     }
-    assert_eq!(ask(&store, LogKind::Runs, -1, query).await.unwrap().matched, 0);
+    assert_eq!(
+        ask(&store, LogKind::Runs, -1, query).await.unwrap().matched,
+        0
+    );
 }

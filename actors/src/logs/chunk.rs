@@ -152,7 +152,9 @@ impl Chunk {
     /// When the line at `position` was stored, to the millisecond.
     #[must_use]
     pub fn at(&self, position: usize) -> SystemTime {
-        let after = self.stamps.partition_point(|stamp| stamp.line as usize <= position);
+        let after = self
+            .stamps
+            .partition_point(|stamp| stamp.line as usize <= position);
         let millis = after.checked_sub(1).map_or(0, |last| self.stamps[last].at);
         UNIX_EPOCH + Duration::from_millis(millis)
     }
@@ -222,7 +224,7 @@ fn plain(bytes: &[u8]) -> bool {
         let mut control = false;
         let mut high = false;
         for &byte in block {
-            control |= (byte < 0x20) & (byte != b'\t') & (byte != b'\n') | (byte == 0x7f);
+            control |= byte.is_ascii_control() && byte != b'\t' && byte != b'\n';
             high |= byte >= 0x80;
         }
         if control {
@@ -242,7 +244,11 @@ mod tests {
     fn chunk(lines: &[&[u8]]) -> Chunk {
         let mut chunk = Chunk::default();
         for bytes in lines {
-            let line = Line { bytes, stream: Stream::Stdout, end: LineEnd::Newline };
+            let line = Line {
+                bytes,
+                stream: Stream::Stdout,
+                end: LineEnd::Newline,
+            };
             chunk.push(line, UNIX_EPOCH);
         }
         chunk
@@ -251,10 +257,26 @@ mod tests {
     #[test]
     fn a_line_comes_back_with_its_bytes_stream_end_and_time() {
         let lines = [
-            Line { bytes: b"", stream: Stream::Stderr, end: LineEnd::Silence },
-            Line { bytes: b"a\xff\0", stream: Stream::Stdout, end: LineEnd::Newline },
-            Line { bytes: b"piece", stream: Stream::Stderr, end: LineEnd::Length },
-            Line { bytes: b"last", stream: Stream::Stdout, end: LineEnd::End },
+            Line {
+                bytes: b"",
+                stream: Stream::Stderr,
+                end: LineEnd::Silence,
+            },
+            Line {
+                bytes: b"a\xff\0",
+                stream: Stream::Stdout,
+                end: LineEnd::Newline,
+            },
+            Line {
+                bytes: b"piece",
+                stream: Stream::Stderr,
+                end: LineEnd::Length,
+            },
+            Line {
+                bytes: b"last",
+                stream: Stream::Stdout,
+                end: LineEnd::End,
+            },
         ];
         let mut chunk = Chunk::default();
         let at = |n: usize| UNIX_EPOCH + Duration::from_millis(1_000 + n as u64 / 2);
@@ -272,7 +294,15 @@ mod tests {
     #[test]
     fn only_text_without_anything_to_clean_is_plain() {
         assert!(chunk(&[b"tab\tis fine", "é — 漢".as_bytes(), b""]).is_plain());
-        for dirty in [&b"\x1b[1m"[..], b"\r", b"\0", b"\x7f", b"\xff", b"\xc2\x9b", b"\xc3"] {
+        for dirty in [
+            &b"\x1b[1m"[..],
+            b"\r",
+            b"\0",
+            b"\x7f",
+            b"\xff",
+            b"\xc2\x9b",
+            b"\xc3",
+        ] {
             assert!(!chunk(&[b"clean", dirty, b"clean"]).is_plain(), "{dirty:?}");
         }
     }

@@ -21,7 +21,12 @@ impl Intake {
     pub(crate) const SILENCE: Duration = Duration::from_millis(100);
 
     /// Takes bytes and hands out the lines that they complete.
-    pub(crate) fn take(&mut self, bytes: &[u8], now: Instant, line: &mut impl FnMut(&[u8], LineEnd)) {
+    pub(crate) fn take(
+        &mut self,
+        bytes: &[u8],
+        now: Instant,
+        line: &mut impl FnMut(&[u8], LineEnd),
+    ) {
         let mut start = 0;
         for newline in memchr_iter(b'\n', bytes) {
             let part = &bytes[start..newline];
@@ -80,7 +85,11 @@ fn between_characters(bytes: &[u8], next: Option<u8>) -> usize {
     if !next.is_some_and(continues) {
         return bytes.len();
     }
-    let last = bytes.iter().rev().take(3).position(|&byte| !continues(byte));
+    let last = bytes
+        .iter()
+        .rev()
+        .take(3)
+        .position(|&byte| !continues(byte));
     // A lead byte begins a character; anything else was no UTF-8 to begin with.
     match last.map(|back| bytes.len() - back - 1) {
         Some(at) if bytes[at] >= 0xc0 => at,
@@ -98,10 +107,14 @@ mod tests {
         let mut intake = Intake::default();
         let mut lines = Vec::new();
         for piece in pieces {
-            intake.take(piece, Instant::now(), &mut |line, end| lines.push((line.to_vec(), end)));
+            intake.take(piece, Instant::now(), &mut |line, end| {
+                lines.push((line.to_vec(), end));
+            });
             assert!(intake.size() <= 2 * Intake::LONGEST);
         }
-        intake.flush(LineEnd::End, &mut |line, end| lines.push((line.to_vec(), end)));
+        intake.flush(LineEnd::End, &mut |line, end| {
+            lines.push((line.to_vec(), end));
+        });
         lines
     }
 
@@ -110,13 +123,19 @@ mod tests {
         let mut line = vec![b'x'; Intake::LONGEST];
         line.push(b'\n');
         assert_eq!(lines(&[&line]).len(), 1);
-        assert_eq!(lines(&[&line[..100], &line[100..Intake::LONGEST], b"\n"]).len(), 1);
+        assert_eq!(
+            lines(&[&line[..100], &line[100..Intake::LONGEST], b"\n"]).len(),
+            1
+        );
     }
 
     #[test]
     fn a_longer_line_is_cut_into_pieces_that_say_so() {
         let line = vec![b'x'; 2 * Intake::LONGEST + 1];
-        let ends: Vec<_> = lines(&[&line]).iter().map(|(line, end)| (line.len(), *end)).collect();
+        let ends: Vec<_> = lines(&[&line])
+            .iter()
+            .map(|(line, end)| (line.len(), *end))
+            .collect();
         let full = (Intake::LONGEST, LineEnd::Length);
         assert_eq!(ends, [full, full, (1, LineEnd::End)]);
     }

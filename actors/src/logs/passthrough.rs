@@ -45,8 +45,15 @@ impl Passthrough {
     pub fn standard() -> io::Result<Self> {
         let (stdout, stderr) = (io::stdout(), io::stderr());
         let (out, err) = (rustix::fs::fstat(&stdout)?, rustix::fs::fstat(&stderr)?);
-        let regular = |stat: &rustix::fs::Stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
-        let patience = |stat| if regular(stat) { Patience::Brief } else { Patience::None };
+        let regular =
+            |stat: &rustix::fs::Stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file();
+        let patience = |stat| {
+            if regular(stat) {
+                Patience::Brief
+            } else {
+                Patience::None
+            }
+        };
         let first = Descriptor::output(stdout.as_fd().try_clone_to_owned()?);
         let stdout = Outlet::start("stdout", first, patience(&out))?;
         let stderr = if (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino) {
@@ -62,7 +69,10 @@ impl Passthrough {
     ///
     /// # Errors
     /// When a thread cannot be started.
-    pub fn to_two(stdout: Box<dyn Write + Send>, stderr: Box<dyn Write + Send>) -> io::Result<Self> {
+    pub fn to_two(
+        stdout: Box<dyn Write + Send>,
+        stderr: Box<dyn Write + Send>,
+    ) -> io::Result<Self> {
         Ok(Self {
             stdout: Outlet::start("stdout", stdout, Patience::None)?,
             stderr: Outlet::start("stderr", stderr, Patience::None)?,
@@ -162,14 +172,19 @@ impl State {
 
     fn notice(&mut self) {
         let count = grouped(std::mem::take(&mut self.dropped));
-        let notice = format!("[bpm] {count} lines were not passed on: the reader of this output is slow\n");
+        let notice =
+            format!("[bpm] {count} lines were not passed on: the reader of this output is slow\n");
         self.waiting.extend_from_slice(notice.as_bytes());
     }
 
     /// Takes whole lines, or drops and counts them. Once lines were dropped, half of the room must
     /// be free before others are taken, so that notices stay few.
     fn push(&mut self, parts: [&[u8]; 3], lines: u64) {
-        let limit = if self.dropped > 0 { Outlet::ROOM / 2 } else { Outlet::ROOM };
+        let limit = if self.dropped > 0 {
+            Outlet::ROOM / 2
+        } else {
+            Outlet::ROOM
+        };
         let length: usize = parts.iter().map(|part| part.len()).sum();
         if self.phase == Phase::Broken {
             return;
@@ -209,7 +224,11 @@ impl Outlet {
     /// How long a sender waits for a file that does not move.
     const PATIENCE: Duration = Duration::from_secs(1);
 
-    fn start(name: &str, output: impl Write + Send + 'static, patience: Patience) -> io::Result<Self> {
+    fn start(
+        name: &str,
+        output: impl Write + Send + 'static,
+        patience: Patience,
+    ) -> io::Result<Self> {
         let queue = Arc::new(Queue {
             state: Mutex::default(),
             work: Condvar::new(),
@@ -252,14 +271,19 @@ impl Outlet {
             if !wait {
                 return;
             }
-            if tokio::time::timeout(Self::PATIENCE, progress).await.is_err() {
+            if tokio::time::timeout(Self::PATIENCE, progress)
+                .await
+                .is_err()
+            {
                 self.queue.lock().stuck = true;
             }
         }
     }
 
     fn flush(&self, timeout: Duration) -> Flushed {
-        let pending = |state: &mut State| state.phase != Phase::Broken && (state.queued() > 0 || state.dropped > 0);
+        let pending = |state: &mut State| {
+            state.phase != Phase::Broken && (state.queued() > 0 || state.dropped > 0)
+        };
         let state = self.queue.lock();
         let waited = self.queue.idle.wait_timeout_while(state, timeout, pending);
         let (state, result) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -275,7 +299,11 @@ impl Outlet {
 impl Write for Outlet {
     /// Never waits and never fails.
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        let end: &[u8] = if lines.is_empty() || lines.ends_with(b"\n") { b"" } else { b"\n" };
+        let end: &[u8] = if lines.is_empty() || lines.ends_with(b"\n") {
+            b""
+        } else {
+            b"\n"
+        };
         let count = memchr_iter(b'\n', lines).count() + end.len();
         let mut state = self.queue.lock();
         state.push([lines, end, b""], count as u64);
@@ -333,7 +361,10 @@ fn write_all(queue: &Queue, mut output: impl Write) {
             state.in_flight -= piece.len();
             state.stuck = false;
             if written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-                *state = State { phase: Phase::Broken, ..State::default() };
+                *state = State {
+                    phase: Phase::Broken,
+                    ..State::default()
+                };
                 queue.idle.notify_all();
                 queue.progress.notify_waiters();
                 return;
@@ -361,7 +392,10 @@ fn take(queue: &Queue, taken: &mut Vec<u8>) -> bool {
             return false;
         }
         state.asleep = true;
-        state = queue.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state = queue
+            .work
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner);
         state.asleep = false;
     }
     std::mem::swap(&mut state.waiting, taken);

@@ -2,7 +2,7 @@ use std::sync::mpsc;
 
 use super::*;
 
-const PATIENT: Duration = Duration::from_secs(60);
+const PATIENT: Duration = Duration::from_mins(1);
 
 /// An output whose reader takes one write per permission, and shows what it got.
 struct Gate {
@@ -26,7 +26,10 @@ impl Write for Gate {
 fn gate() -> (mpsc::Sender<()>, Arc<Mutex<Vec<u8>>>, Box<Gate>) {
     let (sender, open) = mpsc::channel();
     let seen = Arc::default();
-    let gate = Box::new(Gate { open, seen: Arc::clone(&seen) });
+    let gate = Box::new(Gate {
+        open,
+        seen: Arc::clone(&seen),
+    });
     (sender, seen, gate)
 }
 
@@ -61,7 +64,10 @@ fn a_blocked_reader_stops_nobody_and_is_told_what_it_missed() {
         passthrough.outlet(Stream::Stdout).batch(b"").line(&line);
     }
     assert!(passthrough.outlet(Stream::Stdout).queue.lock().queued() <= Outlet::ROOM);
-    assert_eq!(passthrough.flush(Duration::from_millis(1)), Flushed::TimedOut);
+    assert_eq!(
+        passthrough.flush(Duration::from_millis(1)),
+        Flushed::TimedOut
+    );
 
     drop(open);
     assert_eq!(passthrough.flush(PATIENT), Flushed::Entirely);
@@ -70,7 +76,8 @@ fn a_blocked_reader_stops_nobody_and_is_told_what_it_missed() {
     let seen = text(&seen);
     let kept = seen.lines().filter(|line| line.starts_with('x')).count();
     let missed = grouped((sent - kept) as u64);
-    let notice = format!("[bpm] {missed} lines were not passed on: the reader of this output is slow");
+    let notice =
+        format!("[bpm] {missed} lines were not passed on: the reader of this output is slow");
     let last: Vec<_> = seen.lines().rev().take(2).collect();
     assert_eq!(last, ["after", &notice]);
 }
@@ -98,7 +105,10 @@ fn a_closed_output_is_forgotten_silently() {
     drop(reader);
     let passthrough = Passthrough::to_one(Box::new(writer)).unwrap();
     for _ in 0..3 {
-        passthrough.outlet(Stream::Stdout).batch(b"[web] ").line(b"line");
+        passthrough
+            .outlet(Stream::Stdout)
+            .batch(b"[web] ")
+            .line(b"line");
         assert_eq!(passthrough.flush(PATIENT), Flushed::Entirely);
     }
     assert_eq!(passthrough.outlet(Stream::Stdout).queue.lock().queued(), 0);

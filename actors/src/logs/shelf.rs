@@ -1,10 +1,6 @@
 //! The logs of one process, of its runs or of its builds: the newest few, bounded in bytes.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::SystemTime,
-};
+use std::{collections::VecDeque, sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 
@@ -145,7 +141,13 @@ impl Log {
     }
 
     /// Stores the lines that `bytes` complete, and hands each to `then` once it is stored.
-    pub(crate) fn take(&mut self, stream: Stream, bytes: &[u8], moment: Moment, then: &mut impl FnMut(&[u8])) {
+    pub(crate) fn take(
+        &mut self,
+        stream: Stream,
+        bytes: &[u8],
+        moment: Moment,
+        then: &mut impl FnMut(&[u8]),
+    ) {
         let (intake, mut store) = self.parts(stream, moment.at);
         intake.take(bytes, moment.now, &mut |line, end| {
             store.push(line, end);
@@ -154,7 +156,13 @@ impl Log {
     }
 
     /// Stores an unfinished line.
-    pub(crate) fn flush(&mut self, stream: Stream, end: LineEnd, at: SystemTime, then: &mut impl FnMut(&[u8])) {
+    pub(crate) fn flush(
+        &mut self,
+        stream: Stream,
+        end: LineEnd,
+        at: SystemTime,
+        then: &mut impl FnMut(&[u8]),
+    ) {
         let (intake, mut store) = self.parts(stream, at);
         intake.flush(end, &mut |line, end| {
             store.push(line, end);
@@ -213,7 +221,11 @@ impl Log {
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + self.full_size + self.open.size() + self.stdout.size() + self.stderr.size()
+        size_of::<Self>()
+            + self.full_size
+            + self.open.size()
+            + self.stdout.size()
+            + self.stderr.size()
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {

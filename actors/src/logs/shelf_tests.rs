@@ -8,12 +8,18 @@ fn log(run: u64) -> Log {
 }
 
 fn moment() -> Moment {
-    Moment { now: Instant::now(), at: SystemTime::UNIX_EPOCH }
+    Moment {
+        now: Instant::now(),
+        at: SystemTime::UNIX_EPOCH,
+    }
 }
 
 fn lines(log: &Log) -> Vec<Vec<u8>> {
     let snapshot = log.snapshot();
-    let lines = snapshot.chunks.iter().flat_map(|chunk| (0..chunk.len()).map(|n| chunk.line(n).bytes.to_vec()));
+    let lines = snapshot
+        .chunks
+        .iter()
+        .flat_map(|chunk| (0..chunk.len()).map(|n| chunk.line(n).bytes.to_vec()));
     lines.collect()
 }
 
@@ -29,7 +35,10 @@ fn the_eleventh_log_makes_the_oldest_leave() {
     for run in 1..=10 {
         assert!(shelf.open(log(run)).is_none());
     }
-    assert_eq!(shelf.open(log(11)).map(|log| log.source), Some(Source::Run(RunId(1))));
+    assert_eq!(
+        shelf.open(log(11)).map(|log| log.source),
+        Some(Source::Run(RunId(1)))
+    );
     assert_eq!(shelf.len(), 10);
 }
 
@@ -43,7 +52,10 @@ fn an_index_counts_from_the_oldest_or_back_from_the_newest() {
         Source::Run(run) => Some(run.0),
         Source::Build(_) => None,
     };
-    assert_eq!([at(0), at(2), at(-1), at(-2), at(-3)], [Some(1), Some(3), Some(3), Some(2), Some(1)]);
+    assert_eq!(
+        [at(0), at(2), at(-1), at(-2), at(-3)],
+        [Some(1), Some(3), Some(3), Some(2), Some(1)]
+    );
     assert_eq!([at(3), at(-4), at(i64::MAX), at(i64::MIN)], [None; 4]);
 }
 
@@ -60,7 +72,10 @@ fn fifty_megabytes_without_a_newline_stay_within_the_memory() {
     let log = shelf.log(Source::Run(RunId(1))).unwrap();
     // The last piece is not stored yet: it may still get its newline.
     assert_eq!(log.evicted + lines(log).len() as u64, 800 - 1);
-    assert!(shelf.size() > limits.bytes / 2, "no more than necessary leaves");
+    assert!(
+        shelf.size() > limits.bytes / 2,
+        "no more than necessary leaves"
+    );
 }
 
 #[test]
@@ -78,7 +93,10 @@ fn empty_lines_count_with_their_index() {
 
 #[test]
 fn the_lines_of_older_logs_leave_first() {
-    let limits = Limits { logs: 10, bytes: 2 * 1024 * 1024 };
+    let limits = Limits {
+        logs: 10,
+        bytes: 2 * 1024 * 1024,
+    };
     let mut shelf = Shelf::new(limits);
     shelf.open(log(1));
     shelf.open(log(2));

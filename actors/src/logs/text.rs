@@ -78,7 +78,10 @@ fn escape_length(bytes: &[u8]) -> Option<usize> {
         from + tail.iter().take_while(|byte| set.contains(byte)).count()
     };
     let closed = |at: usize, set: std::ops::RangeInclusive<u8>| {
-        bytes.get(at).filter(|byte| set.contains(byte)).map(|_| at + 1)
+        bytes
+            .get(at)
+            .filter(|byte| set.contains(byte))
+            .map(|_| at + 1)
     };
     match bytes.get(1)? {
         // CSI: parameters, intermediates, final byte.
@@ -109,7 +112,10 @@ pub(crate) fn shorten(text: &str, limit: usize) -> (Cow<'_, str>, usize) {
     let tail = ceil(text, text.len() - room / 2);
     let cut = tail - head;
     let note = left_out(cut);
-    (Cow::Owned(format!("{}{note}{}", &text[..head], &text[tail..])), cut)
+    (
+        Cow::Owned(format!("{}{note}{}", &text[..head], &text[tail..])),
+        cut,
+    )
 }
 
 fn left_out(bytes: usize) -> String {
@@ -117,11 +123,16 @@ fn left_out(bytes: usize) -> String {
 }
 
 fn floor(text: &str, at: usize) -> usize {
-    (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+    (0..=at)
+        .rev()
+        .find(|&at| text.is_char_boundary(at))
+        .unwrap_or(0)
 }
 
 fn ceil(text: &str, at: usize) -> usize {
-    (at..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len())
+    (at..text.len())
+        .find(|&at| text.is_char_boundary(at))
+        .unwrap_or(text.len())
 }
 
 /// A number as people read it: `1,234,567`.
@@ -172,7 +183,10 @@ mod tests {
 
     #[test]
     fn what_is_not_utf8_is_replaced_and_its_neighbours_stay() {
-        assert_eq!(cleaned(b"caf\xe9 au lait\xff"), "caf\u{fffd} au lait\u{fffd}");
+        assert_eq!(
+            cleaned(b"caf\xe9 au lait\xff"),
+            "caf\u{fffd} au lait\u{fffd}"
+        );
     }
 
     #[test]

@@ -66,10 +66,15 @@ impl<'a> View<'a> {
             return chunk.line(within);
         };
         if self.last.as_ref().is_none_or(|(last, _)| *last != at) {
-            let of_stream = (0..).zip(0..chunk.len()).filter(|(_, n)| chunk.stream(*n) == stream);
+            let of_stream = (0..)
+                .zip(0..chunk.len())
+                .filter(|(_, n)| chunk.stream(*n) == stream);
             self.last = Some((at, of_stream.map(|(position, _)| position).collect()));
         }
-        let positions = self.last.as_ref().map_or(&[][..], |(_, positions)| positions);
+        let positions = self
+            .last
+            .as_ref()
+            .map_or(&[][..], |(_, positions)| positions);
         chunk.line(positions[within] as usize)
     }
 }
@@ -109,9 +114,16 @@ pub(crate) fn scan(
     };
     let Some(pattern) = pattern else {
         let shown = most.min(view.total);
-        let first = if matches!(extent, Extent::Head(_)) { 0 } else { view.total - shown };
+        let first = if matches!(extent, Extent::Head(_)) {
+            0
+        } else {
+            view.total - shown
+        };
         let places = (first..first + shown).collect();
-        return Some(Matches { count: view.total, places });
+        return Some(Matches {
+            count: view.total,
+            places,
+        });
     };
     let mut matches = Matches::default();
     let mut cleaned = Cleaned::default();
@@ -119,18 +131,35 @@ pub(crate) fn scan(
         if cancelled.load(Ordering::Relaxed) {
             return None;
         }
-        let mut found = Places { chunk, stream: view.stream, next: 0, place: start };
+        let mut found = Places {
+            chunk,
+            stream: view.stream,
+            next: 0,
+            place: start,
+        };
         let mut add = |line| {
             if let Some(place) = found.of(line) {
                 matches.add(place, extent, most);
             }
         };
         if chunk.is_plain() {
-            matching(chunk.bytes(), chunk.len(), |n| chunk.end(n), pattern.finder(), &mut add);
+            matching(
+                chunk.bytes(),
+                chunk.len(),
+                |n| chunk.end(n),
+                pattern.finder(),
+                &mut add,
+            );
         } else {
             cleaned.fill(chunk);
             let ends = &cleaned.ends;
-            matching(cleaned.text.as_bytes(), ends.len(), |n| ends[n], pattern.finder(), &mut add);
+            matching(
+                cleaned.text.as_bytes(),
+                ends.len(),
+                |n| ends[n],
+                pattern.finder(),
+                &mut add,
+            );
         }
     }
     Some(matches)
@@ -178,7 +207,13 @@ impl Cleaned {
 }
 
 /// Tells which of the `count` lines of `text` match. `end` says where the line after one begins.
-fn matching(text: &[u8], count: usize, end: impl Fn(usize) -> usize, finder: Finder<'_>, found: &mut impl FnMut(usize)) {
+fn matching(
+    text: &[u8],
+    count: usize,
+    end: impl Fn(usize) -> usize,
+    finder: Finder<'_>,
+    found: &mut impl FnMut(usize),
+) {
     let mut line = 0;
     let mut start = 0;
     while line < count
@@ -225,7 +260,11 @@ mod tests {
         let fill = |lines: &[(Vec<u8>, Stream)]| {
             let mut chunk = Chunk::default();
             for (bytes, stream) in lines {
-                let line = Line { bytes, stream: *stream, end: LineEnd::Newline };
+                let line = Line {
+                    bytes,
+                    stream: *stream,
+                    end: LineEnd::Newline,
+                };
                 chunk.push(line, UNIX_EPOCH);
             }
             Arc::new(chunk)
@@ -236,7 +275,9 @@ mod tests {
     /// Every line by itself, with the regex crate.
     fn naive(lines: &[(Vec<u8>, Stream)], stream: Option<Stream>, pattern: &str) -> Vec<usize> {
         let regex = regex::bytes::Regex::new(pattern).unwrap();
-        let of_stream = lines.iter().filter(|(_, of)| stream.is_none_or(|stream| stream == *of));
+        let of_stream = lines
+            .iter()
+            .filter(|(_, of)| stream.is_none_or(|stream| stream == *of));
         let matching = of_stream.enumerate().filter(|(_, (line, _))| {
             let mut text = String::new();
             clean(line, &mut text);
@@ -245,7 +286,12 @@ mod tests {
         matching.map(|(place, _)| place).collect()
     }
 
-    fn found(lines: &[(Vec<u8>, Stream)], stream: Option<Stream>, pattern: &str, per_chunk: usize) -> Vec<usize> {
+    fn found(
+        lines: &[(Vec<u8>, Stream)],
+        stream: Option<Stream>,
+        pattern: &str,
+        per_chunk: usize,
+    ) -> Vec<usize> {
         let chunks = chunks(lines, per_chunk);
         let pattern = Pattern::parse(pattern).unwrap();
         let never = AtomicBool::new(false);
@@ -256,14 +302,33 @@ mod tests {
     }
 
     fn stdout(lines: &[&str]) -> Vec<(Vec<u8>, Stream)> {
-        lines.iter().map(|line| (line.as_bytes().to_vec(), Stream::Stdout)).collect()
+        lines
+            .iter()
+            .map(|line| (line.as_bytes().to_vec(), Stream::Stdout))
+            .collect()
     }
 
     #[test]
     fn a_match_that_could_reach_over_lines_hides_no_later_one() {
         let lines = stdout(&["a", "", "b a", "ab", ""]);
-        for pattern in [r"a\s+b", r"(?s)a.*b", r"a[^x]*", r"\s*", "", "a\n", r"\n", r"^$", r"(?s).+\z", r"\Ab", r"(?R)a$"] {
-            assert_eq!(found(&lines, None, pattern, 3), naive(&lines, None, pattern), "{pattern:?}");
+        for pattern in [
+            r"a\s+b",
+            r"(?s)a.*b",
+            r"a[^x]*",
+            r"\s*",
+            "",
+            "a\n",
+            r"\n",
+            r"^$",
+            r"(?s).+\z",
+            r"\Ab",
+            r"(?R)a$",
+        ] {
+            assert_eq!(
+                found(&lines, None, pattern, 3),
+                naive(&lines, None, pattern),
+                "{pattern:?}"
+            );
         }
     }
 
@@ -297,20 +362,57 @@ mod tests {
             1 => Just(b"\xff\0".to_vec()),
         ];
         let bytes = prop::collection::vec(part, 0..4).prop_map(|parts| parts.concat());
-        (bytes, prop_oneof![Just(Stream::Stdout), Just(Stream::Stderr)])
+        (
+            bytes,
+            prop_oneof![Just(Stream::Stdout), Just(Stream::Stderr)],
+        )
     }
 
     fn pattern() -> impl Strategy<Value = String> {
         let atom = prop::sample::select(vec![
-            "a", "b", "é", ".", r"\s", r"\S", r"\w", "[^a]", "[^b]", r"\n", " ", r"(?-u:\xff)", "(?-u:[^a])", r"\r", "",
+            "a",
+            "b",
+            "é",
+            ".",
+            r"\s",
+            r"\S",
+            r"\w",
+            "[^a]",
+            "[^b]",
+            r"\n",
+            " ",
+            r"(?-u:\xff)",
+            "(?-u:[^a])",
+            r"\r",
+            "",
         ]);
         let anchor = prop::sample::select(vec![
-            "", "", "^", "$", r"\b", r"\B", r"\A", r"\z", "(?m:^)", "(?m:$)", "(?-m:$)", "(?s:.)", "(?Rm:$)", "(?-u:\\B)",
+            "",
+            "",
+            "^",
+            "$",
+            r"\b",
+            r"\B",
+            r"\A",
+            r"\z",
+            "(?m:^)",
+            "(?m:$)",
+            "(?-m:$)",
+            "(?s:.)",
+            "(?Rm:$)",
+            "(?-u:\\B)",
         ]);
         let repeat = prop::sample::select(vec!["", "", "*", "+", "?", "{2}", "*?"]);
-        let piece = (anchor.clone(), atom, repeat, anchor).prop_map(|(before, atom, repeat, after)| format!("{before}(?:{atom}){repeat}{after}"));
-        prop::collection::vec((piece, prop::sample::select(vec!["", "", "|"])), 1..5)
-            .prop_map(|pieces| pieces.iter().map(|(piece, glue)| format!("{piece}{glue}")).collect())
+        let piece = (anchor.clone(), atom, repeat, anchor)
+            .prop_map(|(before, atom, repeat, after)| format!("{before}(?:{atom}){repeat}{after}"));
+        prop::collection::vec((piece, prop::sample::select(vec!["", "", "|"])), 1..5).prop_map(
+            |pieces| {
+                pieces
+                    .iter()
+                    .flat_map(|(piece, glue)| [piece.as_str(), glue])
+                    .collect()
+            },
+        )
     }
 
     proptest! {

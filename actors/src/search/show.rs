@@ -75,7 +75,11 @@ pub(crate) fn show(view: &mut View<'_>, places: &VecDeque<usize>, layout: &Layou
     }
 }
 
-fn first_that_fit(view: &mut View<'_>, places: &VecDeque<usize>, layout: &Layout) -> VecDeque<usize> {
+fn first_that_fit(
+    view: &mut View<'_>,
+    places: &VecDeque<usize>,
+    layout: &Layout,
+) -> VecDeque<usize> {
     let mut chosen = VecDeque::new();
     let mut used = 0;
     // Where the lines chosen so far end.
@@ -85,7 +89,11 @@ fn first_that_fit(view: &mut View<'_>, places: &VecDeque<usize>, layout: &Layout
         if begin > covered && !chosen.is_empty() {
             used += SEPARATOR.len();
         }
-        let from = if chosen.is_empty() { begin } else { begin.max(covered) };
+        let from = if chosen.is_empty() {
+            begin
+        } else {
+            begin.max(covered)
+        };
         if !fits(view, from..end, &mut used, layout.budget) {
             break;
         }
@@ -95,7 +103,11 @@ fn first_that_fit(view: &mut View<'_>, places: &VecDeque<usize>, layout: &Layout
     chosen
 }
 
-fn last_that_fit(view: &mut View<'_>, places: &VecDeque<usize>, layout: &Layout) -> VecDeque<usize> {
+fn last_that_fit(
+    view: &mut View<'_>,
+    places: &VecDeque<usize>,
+    layout: &Layout,
+) -> VecDeque<usize> {
     let mut chosen = VecDeque::new();
     let mut used = 0;
     // Where the lines chosen so far begin.
@@ -105,7 +117,12 @@ fn last_that_fit(view: &mut View<'_>, places: &VecDeque<usize>, layout: &Layout)
         if end < covered && !chosen.is_empty() {
             used += SEPARATOR.len();
         }
-        if !fits(view, (begin..end.min(covered)).rev(), &mut used, layout.budget) {
+        if !fits(
+            view,
+            (begin..end.min(covered)).rev(),
+            &mut used,
+            layout.budget,
+        ) {
             break;
         }
         covered = begin;
@@ -121,7 +138,12 @@ fn around(view: &View<'_>, place: usize, context: usize) -> (usize, usize) {
 }
 
 /// Adds the sizes of lines to `used`; false as soon as that is too much.
-fn fits(view: &mut View<'_>, lines: impl Iterator<Item = usize>, used: &mut usize, budget: usize) -> bool {
+fn fits(
+    view: &mut View<'_>,
+    lines: impl Iterator<Item = usize>,
+    used: &mut usize,
+    budget: usize,
+) -> bool {
     for place in lines {
         *used += size(view, place, LONGEST_SHOWN);
         if *used > budget {
@@ -134,7 +156,11 @@ fn fits(view: &mut View<'_>, lines: impl Iterator<Item = usize>, used: &mut usiz
 /// At most how many bytes a line takes.
 fn size(view: &mut View<'_>, place: usize, limit: usize) -> usize {
     let line = view.line(place);
-    let stream = if line.stream == Stream::Stderr { STDERR.len() } else { 0 };
+    let stream = if line.stream == Stream::Stderr {
+        STDERR.len()
+    } else {
+        0
+    };
     LEAST + stream + text(&line, limit).0.len()
 }
 
@@ -162,7 +188,11 @@ fn write(view: &mut View<'_>, chosen: &VecDeque<usize>, layout: &Layout) -> Show
         }
     }
     let streams = Streams::of(view, blocks.iter().flat_map(|&(begin, end)| begin..end));
-    let mut page = Page { streams, limit: LONGEST_SHOWN, ..Page::default() };
+    let mut page = Page {
+        streams,
+        limit: LONGEST_SHOWN,
+        ..Page::default()
+    };
     let mut next = chosen.iter().peekable();
     for (at, (begin, end)) in blocks.into_iter().enumerate() {
         if at > 0 {
@@ -191,7 +221,10 @@ fn show_one(view: &mut View<'_>, place: usize, layout: &Layout) -> Shown {
         return Shown::default();
     };
     let each = room / (end - begin);
-    let limit = each.saturating_sub(overhead).clamp(SHORTEST, LONGEST_SHOWN).min(own);
+    let limit = each
+        .saturating_sub(overhead)
+        .clamp(SHORTEST, LONGEST_SHOWN)
+        .min(own);
     let mut used = size(view, place, limit);
     let (mut from, mut to) = (place, place + 1);
     // Outwards, one line before, one behind.
@@ -205,10 +238,18 @@ fn show_one(view: &mut View<'_>, place: usize, layout: &Layout) -> Shown {
         }
     }
     let streams = Streams::of(view, from..to);
-    let mut page = Page { streams, limit, ..Page::default() };
+    let mut page = Page {
+        streams,
+        limit,
+        ..Page::default()
+    };
     page.left_out(from - begin);
     for line in from..to {
-        let mark = if line == place && layout.marked == Marked::Matches { MATCH } else { CONTEXT };
+        let mark = if line == place && layout.marked == Marked::Matches {
+            MATCH
+        } else {
+            CONTEXT
+        };
         page.line(&view.line(line), mark);
     }
     page.left_out(end - to);
@@ -223,7 +264,13 @@ const NOTE: usize = 80;
 /// The fewest bytes of one line that are worth showing: the note about what is left out fits.
 const FEWEST: usize = 48;
 
-fn fits_one(view: &mut View<'_>, place: usize, limit: usize, used: &mut usize, room: usize) -> bool {
+fn fits_one(
+    view: &mut View<'_>,
+    place: usize,
+    limit: usize,
+    used: &mut usize,
+    room: usize,
+) -> bool {
     let size = size(view, place, limit);
     let fits = *used + size <= room;
     if fits {
@@ -275,7 +322,10 @@ impl Page {
     fn left_out(&mut self, lines: usize) {
         if lines > 0 {
             let count = grouped(lines as u64);
-            let _ = writeln!(self.shown.text, "{CONTEXT}… [{count} more lines of context do not fit] …");
+            let _ = writeln!(
+                self.shown.text,
+                "{CONTEXT}… [{count} more lines of context do not fit] …"
+            );
         }
     }
 }

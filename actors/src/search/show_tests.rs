@@ -20,7 +20,11 @@ fn log<'a>(lines: impl IntoIterator<Item = (&'a str, Stream)>) -> Snapshot {
         if n % 3 == 2 {
             chunks.push(Chunk::default());
         }
-        let line = Line { bytes: text.as_bytes(), stream, end: LineEnd::Newline };
+        let line = Line {
+            bytes: text.as_bytes(),
+            stream,
+            end: LineEnd::Newline,
+        };
         chunks.last_mut().unwrap().push(line, UNIX_EPOCH);
     }
     Snapshot {
@@ -56,7 +60,10 @@ fn out(lines: &[&str]) -> Snapshot {
 fn matches_and_context_are_marked_and_blocks_that_do_not_touch_are_separated() {
     let log = out(&["a", "hit 1", "b", "c", "d", "hit 2", "hit 3", "e"]);
     let found = ask(&log, &query("hit", 1, Extent::Fitting, 1_000));
-    assert_eq!(found.text, "   a\n * hit 1\n   b\n--\n   d\n * hit 2\n * hit 3\n   e\n");
+    assert_eq!(
+        found.text,
+        "   a\n * hit 1\n   b\n--\n   d\n * hit 2\n * hit 3\n   e\n"
+    );
     assert_eq!((found.kept, found.matched, found.shown), (8, 3, 3));
 }
 
@@ -101,55 +108,110 @@ fn without_a_pattern_lines_bear_no_mark() {
 
 #[test]
 fn stderr_is_named_only_beside_stdout_and_never_part_of_what_is_matched() {
-    let log = log([("alpha", Stream::Stdout), ("beta", Stream::Stderr), ("gamma", Stream::Stdout)]);
+    let log = log([
+        ("alpha", Stream::Stdout),
+        ("beta", Stream::Stderr),
+        ("gamma", Stream::Stdout),
+    ]);
     let found = ask(&log, &query("^beta", 1, Extent::Fitting, 1_000));
     assert_eq!(found.text, "   alpha\n * stderr| beta\n   gamma\n");
-    assert_eq!(ask(&log, &query("^beta$", 0, Extent::Fitting, 1_000)).text, " * beta\n");
-    assert_eq!(ask(&log, &query("stderr", 0, Extent::Fitting, 1_000)).matched, 0);
+    assert_eq!(
+        ask(&log, &query("^beta$", 0, Extent::Fitting, 1_000)).text,
+        " * beta\n"
+    );
+    assert_eq!(
+        ask(&log, &query("stderr", 0, Extent::Fitting, 1_000)).matched,
+        0
+    );
 
-    let only = Query { stream: Some(Stream::Stdout), ..query("alpha", 1, Extent::Fitting, 1_000) };
+    let only = Query {
+        stream: Some(Stream::Stdout),
+        ..query("alpha", 1, Extent::Fitting, 1_000)
+    };
     let found = ask(&log, &only);
-    assert_eq!(found.text, " * alpha\n   gamma\n", "context is of the same stream");
+    assert_eq!(
+        found.text, " * alpha\n   gamma\n",
+        "context is of the same stream"
+    );
     assert_eq!(found.kept, 2);
 }
 
 #[test]
 fn a_long_line_is_shortened_in_the_middle_and_counted() {
     let long = format!("begin{}end", "x".repeat(10_000));
-    let found = ask(&out(&[&long]), &query("begin.*end", 0, Extent::Fitting, 40_000));
+    let found = ask(
+        &out(&[&long]),
+        &query("begin.*end", 0, Extent::Fitting, 40_000),
+    );
     assert!(found.text.len() <= LONGEST_SHOWN + LEAST);
     assert!(found.text.starts_with(" * begin") && found.text.ends_with("end\n"));
-    assert!(found.text.contains(&format!("… [{} bytes left out] …", grouped(found.shortened))));
+    assert!(found.text.contains(&format!(
+        "… [{} bytes left out] …",
+        grouped(found.shortened)
+    )));
 }
 
 #[test]
 fn pieces_of_a_line_and_unfinished_lines_say_so() {
     let mut chunk = Chunk::default();
     for end in [LineEnd::Length, LineEnd::Silence, LineEnd::End] {
-        chunk.push(Line { bytes: b"x", stream: Stream::Stdout, end }, UNIX_EPOCH);
+        chunk.push(
+            Line {
+                bytes: b"x",
+                stream: Stream::Stdout,
+                end,
+            },
+            UNIX_EPOCH,
+        );
     }
-    let log = Snapshot { chunks: vec![Arc::new(chunk)], ..out(&[]) };
+    let log = Snapshot {
+        chunks: vec![Arc::new(chunk)],
+        ..out(&[])
+    };
     let found = ask(&log, &query("x$", 0, Extent::Fitting, 1_000));
-    assert_eq!(found.text, " * x [continues]\n * x [no newline yet]\n * x\n");
+    assert_eq!(
+        found.text,
+        " * x [continues]\n * x [no newline yet]\n * x\n"
+    );
 }
 
 #[test]
 fn one_match_that_is_too_large_is_reduced_and_says_by_how_much() {
     let long = "x".repeat(1_900);
-    let lines: Vec<&str> = (0..101).map(|n| if n == 50 { "hit" } else { &long }).collect();
+    let lines: Vec<&str> = (0..101)
+        .map(|n| if n == 50 { "hit" } else { &long })
+        .collect();
     let found = ask(&out(&lines), &query("hit", 5, Extent::Fitting, 4_000));
-    assert_eq!(found.text.lines().count(), 11, "shorter lines make room for all: {}", found.text);
-    let found = ask(&out(&lines), &query("hit", 1_000_000, Extent::Tail(1), 4_000));
-    assert!(found.text.len() <= 4_000 && found.text.contains(" * hit\n"), "{}", found.text);
+    assert_eq!(
+        found.text.lines().count(),
+        11,
+        "shorter lines make room for all: {}",
+        found.text
+    );
+    let found = ask(
+        &out(&lines),
+        &query("hit", 1_000_000, Extent::Tail(1), 4_000),
+    );
+    assert!(
+        found.text.len() <= 4_000 && found.text.contains(" * hit\n"),
+        "{}",
+        found.text
+    );
     assert!(found.text.starts_with("   … [4"), "{}", found.text);
     assert_eq!(found.shown, 1);
 }
 
 #[test]
 fn an_empty_log_and_a_tiny_budget_give_an_empty_text() {
-    assert_eq!(ask(&out(&[]), &query("a", 3, Extent::Fitting, 100)).text, "");
+    assert_eq!(
+        ask(&out(&[]), &query("a", 3, Extent::Fitting, 100)).text,
+        ""
+    );
     for budget in 0..200 {
-        let found = ask(&out(&["aaaa", "hit", "bbbb"]), &query("hit", usize::MAX, Extent::Tail(9), budget));
+        let found = ask(
+            &out(&["aaaa", "hit", "bbbb"]),
+            &query("hit", usize::MAX, Extent::Tail(9), budget),
+        );
         assert!(found.text.len() <= budget, "{budget}: {}", found.text);
     }
 }
@@ -176,7 +238,7 @@ fn naive(lines: &[bool], context: usize, extent: Extent) -> String {
     };
     let mut text = String::new();
     let mut last = None;
-    for n in 0..lines.len() {
+    for (n, &hit) in lines.iter().enumerate() {
         if !chosen.iter().any(|&at| at.abs_diff(n) <= context) {
             continue;
         }
@@ -185,7 +247,7 @@ fn naive(lines: &[bool], context: usize, extent: Extent) -> String {
         }
         last = Some(n);
         let mark = if chosen.contains(&n) { " * " } else { "   " };
-        let _ = writeln!(text, "{mark}{}", if lines[n] { "hit" } else { "miss" });
+        let _ = writeln!(text, "{mark}{}", if hit { "hit" } else { "miss" });
     }
     text
 }
