@@ -1,1 +1,7 @@
+//! The builder with real children and real cargo, and scripts in the place of cargo where the order
+//! of things matters.
 
+mod cargo;
+mod direnv;
+mod order;
+mod stage;

@@ -1,0 +1,549 @@
+//! What the builder's tests share: a project in a temporary folder, a port that really starts
+//! children, and recipients that record.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    os::{
+        fd::OwnedFd,
+        unix::{fs::PermissionsExt, process::CommandExt, process::ExitStatusExt},
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix::prelude::*;
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::{Pid, mkfifo},
+};
+use tempfile::TempDir;
+use tokio::{sync::mpsc, time::timeout};
+
+use crate::{
+    artifact::{
+        Artifact, Build, BuildDone, BuildFailure, BuildStarted, BuilderClosed, Built, CancelBuild,
+        Work,
+    },
+    build::environment::BaseEnvironment,
+    builder_actor::{BuildLog, BuilderActor, Enlist},
+    children::{Children, Launch, Owner, SpawnError, Spawned, TreeEvent, TreeId},
+    exit::Exit,
+    ids::{BuildId, JobId, ProcessName, Sequence},
+    logs::{Append, BuildEnded, BuildEnding, OpenLog, Source, Stream},
+    spec::{CargoTarget, CommandLine, CrashPolicy, Mode, ProcessSpec, Program, Project},
+};
+
+/// Longer than anything here takes on a busy machine.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Starts real children in process groups of their own. A tree is gone when its leader is and either
+/// its group is empty or it was told to end.
+#[derive(Default)]
+pub(super) struct Spawner {
+    groups: Rc<RefCell<BTreeMap<TreeId, Group>>>,
+    last: Cell<u64>,
+    /// The programs that were started, by their file names.
+    pub(super) started: RefCell<Vec<String>>,
+}
+
+struct Group {
+    id: Pid,
+    owner: Rc<Owner>,
+    leader: Leader,
+}
+
+#[derive(PartialEq)]
+enum Leader {
+    Alive,
+    Reaped,
+}
+
+impl Spawner {
+    /// Ids of the groups that are not gone.
+    pub(super) fn groups(&self) -> Vec<Pid> {
+        self.groups.borrow().values().map(|g| g.id).collect()
+    }
+
+    fn signal(&self, tree: TreeId, signal: Signal) {
+        let groups = Rc::clone(&self.groups);
+        if let Some(group) = groups.borrow().get(&tree) {
+            let _ = killpg(group.id, signal);
+        }
+        // Never from within the call itself.
+        actix::spawn(async move {
+            let gone = {
+                let mut groups = groups.borrow_mut();
+                let is_reaped = |group: &Group| group.leader == Leader::Reaped;
+                if groups.get(&tree).is_some_and(is_reaped) {
+                    groups.remove(&tree)
+                } else {
+                    None
+                }
+            };
+            if let Some(group) = gone {
+                (group.owner)(TreeEvent::Gone);
+            }
+        });
+    }
+}
+
+impl Children for Spawner {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this stands in the place of the reaper"
+    )]
+    fn spawn(&self, launch: &Launch, owner: Owner) -> Result<Spawned, SpawnError> {
+        let mut child = Command::new(&launch.program)
+            .args(&launch.args)
+            .current_dir(&launch.cwd)
+            .env_clear()
+            .envs(launch.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|cause| SpawnError {
+                program: launch.program.clone(),
+                cause,
+            })?;
+        let name = launch.program.file_name().unwrap().to_string_lossy();
+        self.started.borrow_mut().push(name.into_owned());
+        let tree = TreeId(self.last.get() + 1);
+        self.last.set(tree.0);
+        let stdout = OwnedFd::from(child.stdout.take().unwrap());
+        let stderr = OwnedFd::from(child.stderr.take().unwrap());
+        let pid = child.id();
+        let group = Group {
+            id: Pid::from_raw(i32::try_from(pid).unwrap()),
+            owner: Rc::new(owner),
+            leader: Leader::Alive,
+        };
+        self.groups.borrow_mut().insert(tree, group);
+        actix::spawn(reap(child, tree, Rc::clone(&self.groups)));
+        Ok(Spawned {
+            tree,
+            pid,
+            stdout,
+            stderr,
+        })
+    }
+
+    fn terminate(&self, tree: TreeId) {
+        self.signal(tree, Signal::SIGTERM);
+    }
+
+    fn kill(&self, tree: TreeId) {
+        self.signal(tree, Signal::SIGKILL);
+    }
+}
+
+async fn reap(mut child: Child, tree: TreeId, groups: Rc<RefCell<BTreeMap<TreeId, Group>>>) {
+    let status = tokio::task::spawn_blocking(move || child.wait().unwrap());
+    let status = status.await.unwrap();
+    let exit = match status.code() {
+        Some(code) => Exit::Code(code),
+        None => Exit::Signal(status.signal().unwrap()),
+    };
+    let (owner, event) = {
+        let mut groups = groups.borrow_mut();
+        let group = groups.get_mut(&tree).unwrap();
+        group.leader = Leader::Reaped;
+        let owner = Rc::clone(&group.owner);
+        let lives = group_lives(group.id);
+        if !lives {
+            groups.remove(&tree);
+        }
+        (owner, (!lives).then_some(TreeEvent::Gone))
+    };
+    owner(TreeEvent::Exited(exit));
+    if let Some(event) = event {
+        owner(event);
+    }
+}
+
+/// Whether anybody but zombies is in a process group.
+pub(super) fn group_lives(group: Pid) -> bool {
+    let stats = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let stat = fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
+        let (_, fields) = stat.rsplit_once(") ")?;
+        let mut fields = fields.split(' ');
+        let state = fields.next()?.to_owned();
+        let pgrp: i32 = fields.nth(1)?.parse().ok()?;
+        Some((state, pgrp))
+    });
+    let mut members = stats.filter(|(_, pgrp)| *pgrp == group.as_raw());
+    members.any(|(state, _)| state != "Z")
+}
+
+/// What a recipient received.
+#[derive(Debug)]
+pub(super) enum Event {
+    Opened(BuildId),
+    Appended(Stream, String),
+    Ended(BuildId, BuildEnding),
+    Started(ProcessName, BuildStarted),
+    Done(ProcessName, BuildDone),
+}
+
+struct LogRecorder(mpsc::UnboundedSender<Event>);
+
+impl Actor for LogRecorder {
+    type Context = Context<Self>;
+}
+
+impl Handler<OpenLog> for LogRecorder {
+    type Result = ();
+
+    fn handle(&mut self, open: OpenLog, _: &mut Self::Context) {
+        let Source::Build(build) = open.key.source else {
+            panic!("{open:?}");
+        };
+        self.0.send(Event::Opened(build)).unwrap();
+    }
+}
+
+impl Handler<Append> for LogRecorder {
+    type Result = ();
+
+    fn handle(&mut self, append: Append, _: &mut Self::Context) {
+        let text = String::from_utf8_lossy(&append.bytes).into_owned();
+        self.0.send(Event::Appended(append.stream, text)).unwrap();
+    }
+}
+
+impl Handler<BuildEnded> for LogRecorder {
+    type Result = ();
+
+    fn handle(&mut self, BuildEnded { build, ending, .. }: BuildEnded, _: &mut Self::Context) {
+        self.0.send(Event::Ended(build, ending)).unwrap();
+    }
+}
+
+struct ProcessRecorder(ProcessName, mpsc::UnboundedSender<Event>);
+
+impl Actor for ProcessRecorder {
+    type Context = Context<Self>;
+}
+
+impl Handler<BuildStarted> for ProcessRecorder {
+    type Result = ();
+
+    fn handle(&mut self, started: BuildStarted, _: &mut Self::Context) {
+        self.1
+            .send(Event::Started(self.0.clone(), started))
+            .unwrap();
+    }
+}
+
+impl Handler<BuildDone> for ProcessRecorder {
+    type Result = ();
+
+    fn handle(&mut self, done: BuildDone, _: &mut Self::Context) {
+        self.1.send(Event::Done(self.0.clone(), done)).unwrap();
+    }
+}
+
+/// A project, its environment, and in the end a builder for it.
+pub(super) struct Stage {
+    pub(super) dir: TempDir,
+    variables: BTreeMap<OsString, OsString>,
+}
+
+impl Stage {
+    /// An empty project. cargo is the real one, offline, and nothing of the environment that the
+    /// tests run in directs it elsewhere.
+    pub(super) fn new() -> Self {
+        let mut variables: BTreeMap<_, _> = std::env::vars_os().collect();
+        variables.retain(|name, _| {
+            let name = name.to_string_lossy();
+            !name.starts_with("DIRENV_")
+                && !name.starts_with("CARGO_BUILD_")
+                && !name.starts_with("CARGO_PROFILE_")
+                && name != "CARGO_TARGET_DIR"
+        });
+        let stage = Self {
+            dir: TempDir::new().unwrap(),
+            variables,
+        };
+        fs::create_dir(stage.project().dir).unwrap();
+        stage.with("CARGO_NET_OFFLINE", "true")
+    }
+
+    pub(super) fn project(&self) -> Project {
+        let root = self.dir.path().canonicalize().unwrap();
+        Project {
+            dir: root.join("project"),
+            state_dir: root.join("state"),
+        }
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.project().dir.join(name)
+    }
+
+    pub(super) fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// A script that stands before everything else in PATH.
+    pub(super) fn script(self, name: &str, body: &str) -> Self {
+        let bin = self.dir.path().join("bin");
+        fs::create_dir_all(&bin).unwrap();
+        let script = bin.join(name);
+        fs::write(&script, format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = &self.variables[std::ffi::OsStr::new("PATH")];
+        let path = std::env::split_paths(path).filter(|folder| *folder != bin);
+        let path = std::env::join_paths([bin.clone()].into_iter().chain(path)).unwrap();
+        self.with("PATH", path)
+    }
+
+    pub(super) fn file(self, name: &str, content: &str) -> Self {
+        write(&self.path(name), content);
+        self
+    }
+
+    pub(super) fn fifo(self, name: &str) -> Self {
+        mkfifo(&self.path(name), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        self
+    }
+
+    /// A package without dependencies, with `main.rs`, in a folder of the project.
+    pub(super) fn package(self, folder: &str, name: &str, main: &str) -> Self {
+        let manifest =
+            format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+        self.file(&format!("{folder}/Cargo.toml"), &manifest)
+            .file(&format!("{folder}/src/main.rs"), main)
+    }
+
+    pub(super) fn spec(&self, name: &str, program: Program) -> ProcessSpec {
+        ProcessSpec {
+            name: name.parse().unwrap(),
+            program,
+            cwd: self.project().dir,
+            env: BTreeMap::new(),
+            stop_grace: Duration::from_secs(5),
+            settle: Duration::from_millis(100),
+            crash_policy: CrashPolicy {
+                dev_wait: Duration::ZERO,
+                release_initial: Duration::ZERO,
+                release_max: Duration::ZERO,
+            },
+        }
+    }
+
+    pub(super) fn rust(&self, name: &str, target: CargoTarget) -> ProcessSpec {
+        self.spec(name, Program::Rust(target))
+    }
+
+    pub(super) fn command(&self, name: &str, program: &str) -> ProcessSpec {
+        let line = CommandLine {
+            program: program.to_owned(),
+            args: Vec::new(),
+        };
+        self.spec(name, Program::Command(line))
+    }
+
+    /// A builder that works for these processes.
+    pub(super) async fn build_for(self, specs: impl IntoIterator<Item = ProcessSpec>) -> Bench {
+        let spawner = Rc::new(Spawner::default());
+        let (tell, events) = mpsc::unbounded_channel();
+        let log = LogRecorder(tell.clone()).start();
+        let builder = BuilderActor::new(
+            self.project(),
+            BaseEnvironment::of_daemon(self.variables.clone()),
+            Rc::clone(&spawner) as Rc<dyn Children>,
+            Sequence::new(),
+            BuildLog {
+                open: log.clone().recipient(),
+                append: log.clone().recipient(),
+                ended: log.recipient(),
+            },
+        );
+        let bench = Bench {
+            stage: self,
+            builder: builder.start(),
+            spawner,
+            events,
+            tell,
+            last_job: 0,
+            log: String::new(),
+            ended: Vec::new(),
+            started: Vec::new(),
+        };
+        for spec in specs {
+            bench.enlist(spec).await;
+        }
+        bench
+    }
+
+    /// A builder for one process `main`.
+    pub(super) async fn build_main(self, target: CargoTarget) -> Bench {
+        let spec = self.rust("main", target);
+        self.build_for([spec]).await
+    }
+}
+
+pub(super) fn write(path: &Path, content: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
+
+/// A builder at work.
+pub(super) struct Bench {
+    pub(super) stage: Stage,
+    pub(super) builder: Addr<BuilderActor>,
+    pub(super) spawner: Rc<Spawner>,
+    events: mpsc::UnboundedReceiver<Event>,
+    tell: mpsc::UnboundedSender<Event>,
+    last_job: u64,
+    /// All that was appended to logs.
+    pub(super) log: String,
+    pub(super) ended: Vec<(BuildId, BuildEnding)>,
+    pub(super) started: Vec<BuildStarted>,
+}
+
+impl Bench {
+    pub(super) async fn enlist(&self, spec: ProcessSpec) {
+        let recorder = ProcessRecorder(spec.name.clone(), self.tell.clone()).start();
+        let enlist = Enlist {
+            spec: Arc::new(spec),
+            started: recorder.clone().recipient(),
+            done: recorder.recipient(),
+        };
+        self.builder.send(enlist).await.unwrap();
+    }
+
+    pub(super) async fn ask(&mut self, process: &str, work: Work) -> JobId {
+        self.try_ask(process, work).await.unwrap()
+    }
+
+    pub(super) async fn try_ask(
+        &mut self,
+        process: &str,
+        work: Work,
+    ) -> Result<JobId, BuilderClosed> {
+        self.last_job += 1;
+        let job = JobId(self.last_job);
+        let build = Build {
+            process: process.parse().unwrap(),
+            job,
+            work,
+            keep: Vec::new(),
+        };
+        self.builder.send(build).await.unwrap().map(|()| job)
+    }
+
+    pub(super) async fn cancel(&self, process: &str, job: JobId) {
+        let process = process.parse().unwrap();
+        let cancel = CancelBuild { process, job };
+        self.builder.send(cancel).await.unwrap();
+    }
+
+    /// The next thing that happens.
+    pub(super) async fn event(&mut self) -> Event {
+        let event = timeout(LIMIT, self.events.recv()).await;
+        let event = event.unwrap_or_else(|_| panic!("nothing happens after:\n{}", self.log));
+        let event = event.unwrap();
+        self.note(&event);
+        event
+    }
+
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Appended(_, text) => self.log.push_str(text),
+            Event::Ended(build, ending) => self.ended.push((*build, *ending)),
+            Event::Started(_, started) => self.started.push(started.clone()),
+            Event::Opened(_) | Event::Done(..) => {}
+        }
+    }
+
+    /// What has happened already.
+    pub(super) fn so_far(&mut self) -> Vec<Event> {
+        let events: Vec<_> = std::iter::from_fn(|| self.events.try_recv().ok()).collect();
+        for event in &events {
+            self.note(event);
+        }
+        events
+    }
+
+    /// Waits until cargo is started.
+    pub(super) async fn start(&mut self) -> ProcessName {
+        loop {
+            if let Event::Started(process, _) = self.event().await {
+                return process;
+            }
+        }
+    }
+
+    /// Waits for the next outcome.
+    pub(super) async fn done(&mut self) -> (JobId, Result<Built, BuildFailure>) {
+        loop {
+            if let Event::Done(_, done) = self.event().await {
+                return (done.job, done.outcome);
+            }
+        }
+    }
+
+    /// Asks for something and waits for what comes of it.
+    pub(super) async fn built(&mut self, work: Work) -> Result<Built, BuildFailure> {
+        let asked = self.ask("main", work).await;
+        let (job, outcome) = self.done().await;
+        assert_eq!(job, asked);
+        outcome
+    }
+
+    pub(super) async fn compiled(&mut self) -> Built {
+        match self.built(Work::Compile(Mode::Dev)).await {
+            Ok(built) => built,
+            Err(failure) => panic!("{failure:#?}\n{}", self.log),
+        }
+    }
+
+    pub(super) async fn failed(&mut self) -> BuildFailure {
+        self.built(Work::Compile(Mode::Dev)).await.unwrap_err()
+    }
+
+    /// The stdout of an artifact's run.
+    #[expect(clippy::disallowed_methods, reason = "a test runs what was built")]
+    pub(super) fn run(&self, artifact: &Artifact) -> String {
+        let base = BaseEnvironment::of_daemon(self.stage.variables.clone());
+        let output = Command::new(&artifact.program)
+            .env_clear()
+            .envs(base.of_run(&artifact.environment, &BTreeMap::new()))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Waits until a script writes into this fifo.
+    pub(super) async fn hear(&self, fifo: &str) -> String {
+        let path = self.stage.path(fifo);
+        let heard = tokio::task::spawn_blocking(move || fs::read_to_string(path).unwrap());
+        timeout(LIMIT, heard).await.unwrap().unwrap()
+    }
+
+    /// Lets a script go on that reads this fifo.
+    pub(super) async fn release(&self, fifo: &str) {
+        let path = self.stage.path(fifo);
+        let written = tokio::task::spawn_blocking(move || fs::write(path, "go\n").unwrap());
+        timeout(LIMIT, written).await.unwrap().unwrap();
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        for group in self.spawner.groups() {
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+}
