@@ -71,12 +71,12 @@ pub(crate) async fn compile(
     log.write(Stream::Stderr, evaluation.said.clone()).await;
 
     let tree = child.tree;
-    let verdict = match follow(child, &log, &spec.name).await {
+    let verdict = match follow(child, &log, &spec.name, build).await {
         Ok(told) => run.judge(told, evaluation).await,
         Err(error) => {
             job.shop.nursery.end(&[tree]).await;
             let message = format!("cannot read what cargo prints: {error}");
-            Verdict::failed(Diagnostics::default(), vec![plain(message, "")])
+            Verdict::failed(&Diagnostics::default(), vec![plain(&message, "")])
         }
     };
     if let Some(complaint) = &verdict.complaint {
@@ -114,7 +114,7 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn failed(diagnostics: Diagnostics, errors: Vec<Diagnostic>) -> Self {
+    fn failed(diagnostics: &Diagnostics, errors: Vec<Diagnostic>) -> Self {
         Self {
             artifact: None,
             error_count: diagnostics.error_count.max(errors.len()),
@@ -208,10 +208,10 @@ impl CargoRun<'_> {
             },
             Err(unusable) => {
                 let complaint = unusable.to_string();
-                let errors = vec![plain(complaint.clone(), "")];
+                let errors = vec![plain(&complaint, "")];
                 Verdict {
                     complaint: Some(complaint),
-                    ..Verdict::failed(diagnostics, errors)
+                    ..Verdict::failed(&diagnostics, errors)
                 }
             }
         }
@@ -235,9 +235,9 @@ impl CargoRun<'_> {
         let program = if self.target.in_place {
             binary.path
         } else {
-            let shelf = Shelf::of(process, &self.job.shop.project.state_dir);
+            let copies = Shelf::of(process, &self.job.shop.project.state_dir);
             let keep = self.job.keep.clone();
-            spawn_blocking(move || shelf.put(&binary.path, &keep)).await??
+            spawn_blocking(move || copies.put(&binary.path, &keep)).await??
         };
         Ok(Artifact {
             build: Some(self.build),
@@ -333,7 +333,12 @@ struct Told {
 
 /// Reads both outputs until cargo has ended and they have, too; whoever holds them longer is not
 /// waited for.
-async fn follow(child: Child, log: &LogWriter, process: &ProcessName) -> io::Result<Told> {
+async fn follow(
+    child: Child,
+    log: &LogWriter,
+    process: &ProcessName,
+    build: BuildId,
+) -> io::Result<Told> {
     let mut pulse = child.pulse;
     let mut stdout = Output::new(child.stdout, pulse.clone())?;
     let mut stderr = Output::new(child.stderr, pulse.clone())?;
@@ -349,9 +354,7 @@ async fn follow(child: Child, log: &LogWriter, process: &ProcessName) -> io::Res
         let mut complaint = Complaint::new();
         while let Some(portion) = stderr.next().await {
             if complaint.push(portion) == News::WaitsForLock {
-                if let Source::Build(build) = log.key.source {
-                    log::info!("{process}: build {build} waits for cargo's lock");
-                }
+                log::info!("{process}: build {build} waits for cargo's lock");
             }
             log.write(Stream::Stderr, portion.to_vec()).await;
         }

@@ -44,6 +44,7 @@ async fn a_build_leaves_a_copy_that_runs_in_the_environment_of_cargo_run() {
     let report = built.report.unwrap();
     assert_eq!((report.error_count, report.warning_count), (0, 1));
     assert!(report.errors.is_empty());
+    assert_eq!(bench.opened, [BuildId(1)]);
     assert_eq!(bench.ended, [(BuildId(1), BuildEnding::Succeeded)]);
     assert_eq!(bench.started.len(), 1);
     for said in ["Compiling hello", "unused variable", "Finished"] {

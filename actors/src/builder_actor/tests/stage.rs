@@ -22,6 +22,10 @@ use nix::{
     sys::signal::{Signal, killpg},
     unistd::{Pid, mkfifo},
 };
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{PidfdFlags, pidfd_open},
+};
 use tempfile::TempDir;
 use tokio::{sync::mpsc, time::timeout};
 
@@ -40,56 +44,29 @@ use crate::{
 };
 
 /// Longer than anything here takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
-/// Starts real children in process groups of their own. A tree is gone when its leader is and either
-/// its group is empty or it was told to end.
+/// Starts real children in process groups of their own. A tree is gone when nobody of the group
+/// lives.
 #[derive(Default)]
 pub(super) struct Spawner {
-    groups: Rc<RefCell<BTreeMap<TreeId, Group>>>,
+    groups: Rc<RefCell<BTreeMap<TreeId, Pid>>>,
     last: Cell<u64>,
     /// The programs that were started, by their file names.
     pub(super) started: RefCell<Vec<String>>,
 }
 
-struct Group {
-    id: Pid,
-    owner: Rc<Owner>,
-    leader: Leader,
-}
-
-#[derive(PartialEq)]
-enum Leader {
-    Alive,
-    Reaped,
-}
-
 impl Spawner {
     /// Ids of the groups that are not gone.
     pub(super) fn groups(&self) -> Vec<Pid> {
-        self.groups.borrow().values().map(|g| g.id).collect()
+        self.groups.borrow().values().copied().collect()
     }
 
     fn signal(&self, tree: TreeId, signal: Signal) {
-        let groups = Rc::clone(&self.groups);
-        if let Some(group) = groups.borrow().get(&tree) {
-            let _ = killpg(group.id, signal);
+        if let Some(group) = self.groups.borrow().get(&tree) {
+            // It may have ended a moment ago.
+            let _ = killpg(*group, signal);
         }
-        // Never from within the call itself.
-        actix::spawn(async move {
-            let gone = {
-                let mut groups = groups.borrow_mut();
-                let is_reaped = |group: &Group| group.leader == Leader::Reaped;
-                if groups.get(&tree).is_some_and(is_reaped) {
-                    groups.remove(&tree)
-                } else {
-                    None
-                }
-            };
-            if let Some(group) = gone {
-                (group.owner)(TreeEvent::Gone);
-            }
-        });
     }
 }
 
@@ -120,13 +97,15 @@ impl Children for Spawner {
         let stdout = OwnedFd::from(child.stdout.take().unwrap());
         let stderr = OwnedFd::from(child.stderr.take().unwrap());
         let pid = child.id();
-        let group = Group {
-            id: Pid::from_raw(i32::try_from(pid).unwrap()),
-            owner: Rc::new(owner),
-            leader: Leader::Alive,
-        };
+        let group = Pid::from_raw(i32::try_from(pid).unwrap());
         self.groups.borrow_mut().insert(tree, group);
-        actix::spawn(reap(child, tree, Rc::clone(&self.groups)));
+        let groups = Rc::clone(&self.groups);
+        actix::spawn(async move {
+            owner(TreeEvent::Exited(reap(child).await));
+            all_ended(group).await;
+            groups.borrow_mut().remove(&tree);
+            owner(TreeEvent::Gone);
+        });
         Ok(Spawned {
             tree,
             pid,
@@ -144,42 +123,40 @@ impl Children for Spawner {
     }
 }
 
-async fn reap(mut child: Child, tree: TreeId, groups: Rc<RefCell<BTreeMap<TreeId, Group>>>) {
+async fn reap(mut child: Child) -> Exit {
     let status = tokio::task::spawn_blocking(move || child.wait().unwrap());
     let status = status.await.unwrap();
-    let exit = match status.code() {
+    match status.code() {
         Some(code) => Exit::Code(code),
         None => Exit::Signal(status.signal().unwrap()),
-    };
-    let (owner, event) = {
-        let mut groups = groups.borrow_mut();
-        let group = groups.get_mut(&tree).unwrap();
-        group.leader = Leader::Reaped;
-        let owner = Rc::clone(&group.owner);
-        let lives = group_lives(group.id);
-        if !lives {
-            groups.remove(&tree);
+    }
+}
+
+async fn all_ended(group: Pid) {
+    while let Some(member) = living(group).next() {
+        if let Ok(pidfd) = pidfd_open(member, PidfdFlags::empty()) {
+            // Readable when the process ends.
+            let ended = move || poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], None);
+            tokio::task::spawn_blocking(ended).await.unwrap().unwrap();
         }
-        (owner, (!lives).then_some(TreeEvent::Gone))
-    };
-    owner(TreeEvent::Exited(exit));
-    if let Some(event) = event {
-        owner(event);
     }
 }
 
 /// Whether anybody but zombies is in a process group.
 pub(super) fn group_lives(group: Pid) -> bool {
-    let stats = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+    living(group).next().is_some()
+}
+
+fn living(group: Pid) -> impl Iterator<Item = rustix::process::Pid> {
+    fs::read_dir("/proc").unwrap().filter_map(move |entry| {
         let stat = fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
+        let (pid, _) = stat.split_once(' ')?;
         let (_, fields) = stat.rsplit_once(") ")?;
         let mut fields = fields.split(' ');
-        let state = fields.next()?.to_owned();
-        let pgrp: i32 = fields.nth(1)?.parse().ok()?;
-        Some((state, pgrp))
-    });
-    let mut members = stats.filter(|(_, pgrp)| *pgrp == group.as_raw());
-    members.any(|(state, _)| state != "Z")
+        let (state, pgrp) = (fields.next()?, fields.nth(1)?);
+        let member = state != "Z" && pgrp.parse() == Ok(group.as_raw());
+        member.then(|| rustix::process::Pid::from_raw(pid.parse().ok()?))?
+    })
 }
 
 /// What a recipient received.
@@ -188,17 +165,18 @@ pub(super) enum Event {
     Opened(BuildId),
     Appended(Stream, String),
     Ended(BuildId, BuildEnding),
-    Started(ProcessName, BuildStarted),
-    Done(ProcessName, BuildDone),
+    Started(BuildStarted),
+    Done(BuildDone),
 }
 
-struct LogRecorder(mpsc::UnboundedSender<Event>);
+/// All recipients in one, so that the order between them is kept.
+struct Recorder(mpsc::UnboundedSender<Event>);
 
-impl Actor for LogRecorder {
+impl Actor for Recorder {
     type Context = Context<Self>;
 }
 
-impl Handler<OpenLog> for LogRecorder {
+impl Handler<OpenLog> for Recorder {
     type Result = ();
 
     fn handle(&mut self, open: OpenLog, _: &mut Self::Context) {
@@ -209,7 +187,7 @@ impl Handler<OpenLog> for LogRecorder {
     }
 }
 
-impl Handler<Append> for LogRecorder {
+impl Handler<Append> for Recorder {
     type Result = ();
 
     fn handle(&mut self, append: Append, _: &mut Self::Context) {
@@ -218,7 +196,7 @@ impl Handler<Append> for LogRecorder {
     }
 }
 
-impl Handler<BuildEnded> for LogRecorder {
+impl Handler<BuildEnded> for Recorder {
     type Result = ();
 
     fn handle(&mut self, BuildEnded { build, ending, .. }: BuildEnded, _: &mut Self::Context) {
@@ -226,28 +204,31 @@ impl Handler<BuildEnded> for LogRecorder {
     }
 }
 
-struct ProcessRecorder(ProcessName, mpsc::UnboundedSender<Event>);
-
-impl Actor for ProcessRecorder {
-    type Context = Context<Self>;
-}
-
-impl Handler<BuildStarted> for ProcessRecorder {
+impl Handler<BuildStarted> for Recorder {
     type Result = ();
 
     fn handle(&mut self, started: BuildStarted, _: &mut Self::Context) {
-        self.1
-            .send(Event::Started(self.0.clone(), started))
-            .unwrap();
+        self.0.send(Event::Started(started)).unwrap();
     }
 }
 
-impl Handler<BuildDone> for ProcessRecorder {
+impl Handler<BuildDone> for Recorder {
     type Result = ();
 
     fn handle(&mut self, done: BuildDone, _: &mut Self::Context) {
-        self.1.send(Event::Done(self.0.clone(), done)).unwrap();
+        self.0.send(Event::Done(done)).unwrap();
     }
+}
+
+/// Answered after everything that was sent before it.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Settle;
+
+impl Handler<Settle> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, _: Settle, _: &mut Self::Context) {}
 }
 
 /// A project, its environment, and in the end a builder for it.
@@ -356,16 +337,16 @@ impl Stage {
     pub(super) async fn build_for(self, specs: impl IntoIterator<Item = ProcessSpec>) -> Bench {
         let spawner = Rc::new(Spawner::default());
         let (tell, events) = mpsc::unbounded_channel();
-        let log = LogRecorder(tell.clone()).start();
+        let recorder = Recorder(tell).start();
         let builder = BuilderActor::new(
             self.project(),
             BaseEnvironment::of_daemon(self.variables.clone()),
             Rc::clone(&spawner) as Rc<dyn Children>,
             Sequence::new(),
             BuildLog {
-                open: log.clone().recipient(),
-                append: log.clone().recipient(),
-                ended: log.recipient(),
+                open: recorder.clone().recipient(),
+                append: recorder.clone().recipient(),
+                ended: recorder.clone().recipient(),
             },
         );
         let bench = Bench {
@@ -373,9 +354,11 @@ impl Stage {
             builder: builder.start(),
             spawner,
             events,
-            tell,
-            last_job: 0,
+            recorder,
+            asked: Vec::new(),
             log: String::new(),
+            foreign: String::new(),
+            opened: Vec::new(),
             ended: Vec::new(),
             started: Vec::new(),
         };
@@ -403,21 +386,24 @@ pub(super) struct Bench {
     pub(super) builder: Addr<BuilderActor>,
     pub(super) spawner: Rc<Spawner>,
     events: mpsc::UnboundedReceiver<Event>,
-    tell: mpsc::UnboundedSender<Event>,
-    last_job: u64,
-    /// All that was appended to logs.
+    recorder: Addr<Recorder>,
+    /// Who asked for each job, from job 1 on.
+    asked: Vec<ProcessName>,
+    /// All that was appended to logs as stderr.
     pub(super) log: String,
+    /// All that was appended to logs as stdout.
+    pub(super) foreign: String,
+    pub(super) opened: Vec<BuildId>,
     pub(super) ended: Vec<(BuildId, BuildEnding)>,
     pub(super) started: Vec<BuildStarted>,
 }
 
 impl Bench {
     pub(super) async fn enlist(&self, spec: ProcessSpec) {
-        let recorder = ProcessRecorder(spec.name.clone(), self.tell.clone()).start();
         let enlist = Enlist {
             spec: Arc::new(spec),
-            started: recorder.clone().recipient(),
-            done: recorder.recipient(),
+            started: self.recorder.clone().recipient(),
+            done: self.recorder.clone().recipient(),
         };
         self.builder.send(enlist).await.unwrap();
     }
@@ -431,10 +417,11 @@ impl Bench {
         process: &str,
         work: Work,
     ) -> Result<JobId, BuilderClosed> {
-        self.last_job += 1;
-        let job = JobId(self.last_job);
+        let process: ProcessName = process.parse().unwrap();
+        self.asked.push(process.clone());
+        let job = JobId(self.asked.len() as u64);
         let build = Build {
-            process: process.parse().unwrap(),
+            process,
             job,
             work,
             keep: Vec::new(),
@@ -459,15 +446,18 @@ impl Bench {
 
     fn note(&mut self, event: &Event) {
         match event {
-            Event::Appended(_, text) => self.log.push_str(text),
+            Event::Opened(build) => self.opened.push(*build),
+            Event::Appended(Stream::Stderr, text) => self.log.push_str(text),
+            Event::Appended(Stream::Stdout, text) => self.foreign.push_str(text),
             Event::Ended(build, ending) => self.ended.push((*build, *ending)),
-            Event::Started(_, started) => self.started.push(started.clone()),
-            Event::Opened(_) | Event::Done(..) => {}
+            Event::Started(started) => self.started.push(started.clone()),
+            Event::Done(_) => {}
         }
     }
 
     /// What has happened already.
-    pub(super) fn so_far(&mut self) -> Vec<Event> {
+    pub(super) async fn so_far(&mut self) -> Vec<Event> {
+        self.recorder.send(Settle).await.unwrap();
         let events: Vec<_> = std::iter::from_fn(|| self.events.try_recv().ok()).collect();
         for event in &events {
             self.note(event);
@@ -478,8 +468,9 @@ impl Bench {
     /// Waits until cargo is started.
     pub(super) async fn start(&mut self) -> ProcessName {
         loop {
-            if let Event::Started(process, _) = self.event().await {
-                return process;
+            if let Event::Started(started) = self.event().await {
+                let asked = usize::try_from(started.job.0).unwrap();
+                return self.asked[asked - 1].clone();
             }
         }
     }
@@ -487,7 +478,7 @@ impl Bench {
     /// Waits for the next outcome.
     pub(super) async fn done(&mut self) -> (JobId, Result<Built, BuildFailure>) {
         loop {
-            if let Event::Done(_, done) = self.event().await {
+            if let Event::Done(done) = self.event().await {
                 return (done.job, done.outcome);
             }
         }
