@@ -184,6 +184,17 @@ pub enum Work {
     Reuse(Artifact),
 }
 
+impl Work {
+    /// The mode of the run that this is for.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        match self {
+            Self::Compile(mode) => *mode,
+            Self::Reuse(artifact) => artifact.mode,
+        }
+    }
+}
+
 /// Command to the builder: a newer request of the same process replaces the queued one and cancels
 /// the running one. Answered at once; the outcome comes as [`BuildDone`].
 #[derive(Clone, Debug, actix::Message)]

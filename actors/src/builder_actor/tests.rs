@@ -4,4 +4,5 @@
 mod cargo;
 mod direnv;
 mod order;
+mod spawner;
 mod stage;

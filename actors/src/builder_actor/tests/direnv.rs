@@ -8,7 +8,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::stage::{Bench, Stage, group_lives};
+use super::{
+    spawner::group_lives,
+    stage::{Bench, Stage},
+};
 use crate::{
     artifact::{Artifact, Direnv, Work},
     spec::{CargoTarget, Mode},

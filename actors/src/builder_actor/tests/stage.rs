@@ -1,17 +1,13 @@
-//! What the builder's tests share: a project in a temporary folder, a port that really starts
-//! children, and recipients that record.
+//! What the builder's tests share: a project in a temporary folder, real children, and a recipient
+//! that records.
 
 use std::{
-    cell::{Cell, RefCell},
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
-    os::{
-        fd::OwnedFd,
-        unix::{fs::PermissionsExt, process::CommandExt, process::ExitStatusExt},
-    },
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -20,15 +16,12 @@ use std::{
 use actix::prelude::*;
 use nix::{
     sys::signal::{Signal, killpg},
-    unistd::{Pid, mkfifo},
-};
-use rustix::{
-    event::{PollFd, PollFlags, poll},
-    process::{PidfdFlags, pidfd_open},
+    unistd::mkfifo,
 };
 use tempfile::TempDir;
 use tokio::{sync::mpsc, time::timeout};
 
+use super::spawner::Spawner;
 use crate::{
     artifact::{
         Artifact, Build, BuildDone, BuildFailure, BuildStarted, BuilderClosed, Built, CancelBuild,
@@ -36,8 +29,7 @@ use crate::{
     },
     build::environment::BaseEnvironment,
     builder_actor::{BuildLog, BuilderActor, Enlist},
-    children::{Children, Launch, Owner, SpawnError, Spawned, TreeEvent, TreeId},
-    exit::Exit,
+    children::Children,
     ids::{BuildId, JobId, ProcessName, Sequence},
     logs::{Append, BuildEnded, BuildEnding, OpenLog, Source, Stream},
     spec::{CargoTarget, CommandLine, CrashPolicy, Mode, ProcessSpec, Program, Project},
@@ -45,119 +37,6 @@ use crate::{
 
 /// Longer than anything here takes on a busy machine.
 const LIMIT: Duration = Duration::from_mins(2);
-
-/// Starts real children in process groups of their own. A tree is gone when nobody of the group
-/// lives.
-#[derive(Default)]
-pub(super) struct Spawner {
-    groups: Rc<RefCell<BTreeMap<TreeId, Pid>>>,
-    last: Cell<u64>,
-    /// The programs that were started, by their file names.
-    pub(super) started: RefCell<Vec<String>>,
-}
-
-impl Spawner {
-    /// Ids of the groups that are not gone.
-    pub(super) fn groups(&self) -> Vec<Pid> {
-        self.groups.borrow().values().copied().collect()
-    }
-
-    fn signal(&self, tree: TreeId, signal: Signal) {
-        if let Some(group) = self.groups.borrow().get(&tree) {
-            // It may have ended a moment ago.
-            let _ = killpg(*group, signal);
-        }
-    }
-}
-
-impl Children for Spawner {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this stands in the place of the reaper"
-    )]
-    fn spawn(&self, launch: &Launch, owner: Owner) -> Result<Spawned, SpawnError> {
-        let mut child = Command::new(&launch.program)
-            .args(&launch.args)
-            .current_dir(&launch.cwd)
-            .env_clear()
-            .envs(launch.environment.iter().cloned())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(|cause| SpawnError {
-                program: launch.program.clone(),
-                cause,
-            })?;
-        let name = launch.program.file_name().unwrap().to_string_lossy();
-        self.started.borrow_mut().push(name.into_owned());
-        let tree = TreeId(self.last.get() + 1);
-        self.last.set(tree.0);
-        let stdout = OwnedFd::from(child.stdout.take().unwrap());
-        let stderr = OwnedFd::from(child.stderr.take().unwrap());
-        let pid = child.id();
-        let group = Pid::from_raw(i32::try_from(pid).unwrap());
-        self.groups.borrow_mut().insert(tree, group);
-        let groups = Rc::clone(&self.groups);
-        actix::spawn(async move {
-            owner(TreeEvent::Exited(reap(child).await));
-            all_ended(group).await;
-            groups.borrow_mut().remove(&tree);
-            owner(TreeEvent::Gone);
-        });
-        Ok(Spawned {
-            tree,
-            pid,
-            stdout,
-            stderr,
-        })
-    }
-
-    fn terminate(&self, tree: TreeId) {
-        self.signal(tree, Signal::SIGTERM);
-    }
-
-    fn kill(&self, tree: TreeId) {
-        self.signal(tree, Signal::SIGKILL);
-    }
-}
-
-async fn reap(mut child: Child) -> Exit {
-    let status = tokio::task::spawn_blocking(move || child.wait().unwrap());
-    let status = status.await.unwrap();
-    match status.code() {
-        Some(code) => Exit::Code(code),
-        None => Exit::Signal(status.signal().unwrap()),
-    }
-}
-
-async fn all_ended(group: Pid) {
-    while let Some(member) = living(group).next() {
-        if let Ok(pidfd) = pidfd_open(member, PidfdFlags::empty()) {
-            // Readable when the process ends.
-            let ended = move || poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], None);
-            tokio::task::spawn_blocking(ended).await.unwrap().unwrap();
-        }
-    }
-}
-
-/// Whether anybody but zombies is in a process group.
-pub(super) fn group_lives(group: Pid) -> bool {
-    living(group).next().is_some()
-}
-
-fn living(group: Pid) -> impl Iterator<Item = rustix::process::Pid> {
-    fs::read_dir("/proc").unwrap().filter_map(move |entry| {
-        let stat = fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
-        let (pid, _) = stat.split_once(' ')?;
-        let (_, fields) = stat.rsplit_once(") ")?;
-        let mut fields = fields.split(' ');
-        let (state, pgrp) = (fields.next()?, fields.nth(1)?);
-        let member = state != "Z" && pgrp.parse() == Ok(group.as_raw());
-        member.then(|| rustix::process::Pid::from_raw(pid.parse().ok()?))?
-    })
-}
 
 /// What a recipient received.
 #[derive(Debug)]
@@ -281,7 +160,7 @@ impl Stage {
         let script = bin.join(name);
         fs::write(&script, format!("#!/bin/sh\n{body}\n")).unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-        let path = &self.variables[std::ffi::OsStr::new("PATH")];
+        let path = &self.variables[OsStr::new("PATH")];
         let path = std::env::split_paths(path).filter(|folder| *folder != bin);
         let path = std::env::join_paths([bin.clone()].into_iter().chain(path)).unwrap();
         self.with("PATH", path)
