@@ -166,7 +166,7 @@ async fn read(length: Option<usize>, mut payload: web::Payload) -> Result<Bytes,
     let mut body = BytesMut::new();
     let mut dropped = 0;
     // Behind `Connection: upgrade` actix-web's payload goes on after the body.
-    while length != Some(body.len())
+    while length.is_none_or(|length| body.len() < length)
         && let Some(chunk) = payload.next().await
     {
         let chunk = chunk.map_err(|_| Unreadable::Broken)?;

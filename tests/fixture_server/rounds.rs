@@ -26,42 +26,37 @@ pub(crate) struct Call<'a> {
 /// Plays one round; `None` if this is no tool or prompt that asks.
 pub(crate) fn play(call: &Call<'_>) -> Option<Result<Round, ErrorData>> {
     let round = match call.name {
-        "test_input_required_result_elicitation" => match call.content("user_name", "name") {
-            Some(name) => Round::Says(format!("Hello, {name}!")),
-            None => needs(
-                json!({"user_name": ask("What is your name?", "name", "string")}),
-                None,
-            ),
-        },
-        "test_streaming_elicitation" => match call.content("user_name", "name") {
-            Some(name) => Round::Says(format!("Hello, {name}!")),
-            None => needs(
-                json!({"user_name": ask("What is your name?", "name", "string")}),
-                None,
-            ),
-        },
-        "test_input_required_result_sampling" => match call.response("capital_question") {
-            Some(answer) => Round::Says(answer["content"]["text"].to_string()),
-            None => {
-                let question = sampling("What is the capital of France?", 100);
-                needs(json!({"capital_question": question}), None)
+        "test_input_required_result_elicitation" | "test_streaming_elicitation" => {
+            if let Some(name) = call.content("user_name", "name") {
+                Round::Says(format!("Hello, {name}!"))
+            } else {
+                let name = ask("What is your name?", "name", "string");
+                needs(&json!({"user_name": name}), None)
             }
-        },
+        }
+        "test_input_required_result_sampling" => {
+            if let Some(answer) = call.response("capital_question") {
+                Round::Says(answer["content"]["text"].to_string())
+            } else {
+                let question = sampling("What is the capital of France?", 100);
+                needs(&json!({"capital_question": question}), None)
+            }
+        }
         "test_input_required_result_list_roots" => match call.response("client_roots") {
             Some(answer) => Round::Says(answer["roots"].to_string()),
-            None => needs(json!({"client_roots": roots()}), None),
+            None => needs(&json!({"client_roots": roots()}), None),
         },
         "test_input_required_result_request_state" => match call.content("confirm", "ok") {
             Some(_) => return Some(call.checked("confirming", "state-ok")),
             None => needs(
-                json!({"confirm": ask("Please confirm", "ok", "boolean")}),
+                &json!({"confirm": ask("Please confirm", "ok", "boolean")}),
                 Some("confirming"),
             ),
         },
         "test_input_required_result_tampered_state" => match call.response("confirm") {
             Some(_) => return Some(call.checked("sealed", "state-ok")),
             None => needs(
-                json!({"confirm": ask("Please confirm", "ok", "boolean")}),
+                &json!({"confirm": ask("Please confirm", "ok", "boolean")}),
                 Some("sealed"),
             ),
         },
@@ -75,7 +70,7 @@ pub(crate) fn play(call: &Call<'_>) -> Option<Result<Round, ErrorData>> {
                 "greeting": sampling("Generate a greeting", 50),
                 "client_roots": roots(),
             });
-            needs(requests, Some("several"))
+            needs(&requests, Some("several"))
         }
         "test_input_required_result_multi_round" => {
             let second = call.content("step2", "color");
@@ -84,11 +79,11 @@ pub(crate) fn play(call: &Call<'_>) -> Option<Result<Round, ErrorData>> {
                 (Some(_), _) => return Some(call.checked("round-2", "three rounds")),
                 (None, Some(_)) => {
                     let color = ask("Step 2: What is your favorite color?", "color", "string");
-                    needs(json!({"step2": color}), Some("round-2"))
+                    needs(&json!({"step2": color}), Some("round-2"))
                 }
                 (None, None) => {
                     let name = ask("Step 1: What is your name?", "name", "string");
-                    needs(json!({"step1": name}), Some("round-1"))
+                    needs(&json!({"step1": name}), Some("round-1"))
                 }
             }
         }
@@ -100,18 +95,18 @@ pub(crate) fn play(call: &Call<'_>) -> Option<Result<Round, ErrorData>> {
             if call.can["elicitation"].is_object() {
                 requests["name"] = ask("What is your name?", "name", "string");
             }
-            needs(requests, None)
+            needs(&requests, None)
         }
-        "test_input_required_result_prompt" => match call.response("user_context") {
-            Some(_) => return None,
-            None => {
-                let question = "What context should the prompt use?";
-                needs(
-                    json!({"user_context": ask(question, "context", "string")}),
-                    None,
-                )
+        "test_input_required_result_prompt" => {
+            if call.response("user_context").is_some() {
+                return None;
             }
-        },
+            let question = "What context should the prompt use?";
+            needs(
+                &json!({"user_context": ask(question, "context", "string")}),
+                None,
+            )
+        }
         _ => return None,
     };
     Some(Ok(round))
@@ -139,7 +134,7 @@ impl Call<'_> {
     }
 }
 
-fn needs(requests: Value, state: Option<&str>) -> Round {
+fn needs(requests: &Value, state: Option<&str>) -> Round {
     let mut result = json!({"resultType": "input_required", "inputRequests": requests});
     if let Some(state) = state {
         result["requestState"] = json!(sealed(state));
