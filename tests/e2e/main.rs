@@ -2,5 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod artifacts;
+mod crashes;
+mod direnv;
+mod modes;
+mod npm;
+mod restarts;
 mod start;
 mod support;
+mod trees;

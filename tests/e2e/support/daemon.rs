@@ -37,13 +37,17 @@ impl Daemon {
     }
 
     #[track_caller]
-    #[expect(clippy::disallowed_methods, reason = "the test starts the daemon")]
     pub(super) fn start(project: &Project, environment: &[(&str, &str)]) -> Self {
         let mut command = Self::command(project);
-        command
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.envs(environment.iter().copied());
+        Self::launch(project, command)
+    }
+
+    /// Starts it with a command that in the end becomes the daemon, and waits until it serves.
+    #[track_caller]
+    #[expect(clippy::disallowed_methods, reason = "the test starts the daemon")]
+    pub(crate) fn launch(project: &Project, mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let output = Arc::new(Mutex::new(String::new()));
         let (sender, served) = mpsc::channel();
@@ -57,6 +61,25 @@ impl Daemon {
             output,
             port,
         }
+    }
+
+    /// Runs a daemon that is expected to end by itself: its exit code, stdout and stderr.
+    #[track_caller]
+    #[expect(clippy::disallowed_methods, reason = "the test starts the daemon")]
+    pub(crate) fn refuses(mut command: Command) -> (Option<i32>, String, String) {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let status = eventually("ended by itself", || {
+            child.try_wait().unwrap().ok_or_else(|| child.id())
+        });
+        let said = |pipe: Option<&mut dyn Read>| {
+            let mut text = String::new();
+            pipe.unwrap().read_to_string(&mut text).unwrap();
+            text
+        };
+        let stdout = said(child.stdout.as_mut().map(|pipe| pipe as _));
+        let stderr = said(child.stderr.as_mut().map(|pipe| pipe as _));
+        (status.code(), stdout, stderr)
     }
 
     /// Its pid.

@@ -1,6 +1,7 @@
 //! A project on disk, a daemon that serves it, and what a test asks of both.
 
 mod daemon;
+mod gate;
 mod http;
 mod processes;
 pub(crate) mod project;
@@ -10,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use self::{daemon::Daemon, http::Http, processes::*, project::Project};
+pub(crate) use self::{daemon::Daemon, gate::Gate, http::Http, processes::*, project::Project};
 
 /// How long anything may take before a test gives up.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);

@@ -8,6 +8,8 @@ use nix::{
 };
 use serde_json::Value;
 
+use super::eventually;
+
 /// Living processes that carry the mark of this project.
 pub(crate) fn marked(project: &Path) -> Vec<u32> {
     let mark = [b"BPM_PROJECT=", project.as_os_str().as_bytes()].concat();
@@ -62,4 +64,34 @@ pub(crate) fn pid_in(answer: &Value) -> u32 {
 /// Sends a signal to a process.
 pub(crate) fn signal(pid: u32, signal: Signal) {
     kill(Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+}
+
+/// The children of a process that have ended and were not reaped.
+pub(crate) fn zombies_of(parent: u32) -> Vec<u32> {
+    let mut children = children_of(parent);
+    children.retain(|pid| state_of(*pid) == Some('Z'));
+    children
+}
+
+/// Everybody below a process.
+pub(crate) fn descendants_of(ancestor: u32) -> Vec<u32> {
+    let mut found = children_of(ancestor);
+    let mut next = 0;
+    while let Some(pid) = found.get(next) {
+        found.extend(children_of(*pid));
+        next += 1;
+    }
+    found
+}
+
+/// Waits until it has ended.
+#[track_caller]
+pub(crate) fn until_gone(pid: u32) {
+    eventually(&format!("{pid} gone"), || {
+        if is_alive(pid) {
+            Err(fs::read_to_string(format!("/proc/{pid}/stat")))
+        } else {
+            Ok(())
+        }
+    });
 }

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::Daemon;
+use super::{Daemon, eventually};
 
 /// Removed when it is dropped.
 pub(crate) struct Project {
@@ -76,6 +76,20 @@ impl Project {
         fs::read_to_string(self.dir().join(path)).unwrap_or_default()
     }
 
+    /// How many lines a file has; children of the tests add one to `starts` when they start.
+    pub(crate) fn lines(&self, path: &str) -> usize {
+        self.read(path).lines().count()
+    }
+
+    /// Waits until a file holds a pid, which it gives.
+    #[track_caller]
+    pub(crate) fn pid_from(&self, path: &str) -> u32 {
+        eventually(&format!("a pid in {path}"), || {
+            let text = self.read(path);
+            text.trim().parse().map_err(|_| text)
+        })
+    }
+
     /// Starts a daemon and waits until it serves.
     #[track_caller]
     pub(crate) fn start(&self) -> Daemon {
@@ -93,3 +107,25 @@ impl Project {
 pub(crate) fn lives(line: &str) -> String {
     format!("println!(\"{line}\"); loop {{ std::thread::park(); }}")
 }
+
+/// The body of a `main` that adds a line to `starts`, prints one and lives on.
+pub(crate) fn counted(line: &str) -> String {
+    format!("{COUNT} {}", lives(line))
+}
+
+/// What adds a line to `starts` in a `main`.
+pub(crate) const COUNT: &str = r#"{
+    use std::io::Write;
+    let starts = std::fs::OpenOptions::new().create(true).append(true).open("starts");
+    writeln!(starts.unwrap(), "{}", std::process::id()).unwrap();
+}"#;
+
+/// The entry of a process that is a shell script.
+pub(crate) fn shell(name: &str, script: &str) -> String {
+    format!(
+        "[process.{name}]\ntype = \"command\"\ncommand = [\"sh\", \"-c\", \'\'\'{script}\'\'\']\n"
+    )
+}
+
+/// The entry of a process that cargo builds.
+pub(crate) const RUST: &str = "[process.main]\ntype = \"rust\"\nargs = []\n";
