@@ -2,6 +2,7 @@
 
 mod daemon;
 mod http;
+mod measure;
 mod processes;
 pub(crate) mod project;
 
@@ -10,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use self::{daemon::Daemon, http::Http, processes::*, project::Project};
+pub(crate) use self::{daemon::Daemon, http::Http, measure::*, processes::*, project::Project};
 
 /// How long anything may take before a test gives up.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
