@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod builds;
 mod logs;
+mod outputs;
+mod search;
 mod start;
 mod support;
