@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod builds;
+mod door;
 mod logs;
+mod mcp;
 mod outputs;
 mod search;
 mod start;

@@ -5,6 +5,7 @@ mod http;
 mod measure;
 mod processes;
 pub(crate) mod project;
+pub(crate) mod shape;
 
 use std::{
     fmt::Debug,
