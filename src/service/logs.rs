@@ -55,14 +55,12 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// The latest thing that went wrong, where nothing was recorded.
+    /// The latest thing that went wrong, where nothing was recorded. The wait that follows it is no
+    /// reason.
     #[must_use]
     pub fn trouble(now: &ProcessReport) -> Option<&EventReport> {
         let wrong = |event: &&EventReport| {
-            matches!(
-                event.kind,
-                EventKind::BuildFailed | EventKind::Crashed | EventKind::BackingOff
-            )
+            matches!(event.kind, EventKind::BuildFailed | EventKind::Crashed)
         };
         now.events.iter().find(wrong)
     }
