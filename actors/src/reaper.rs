@@ -10,12 +10,8 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashMap, HashSet},
     io,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::ffi::OsStrExt,
-    },
+    os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     process::{Command, Stdio},
     rc::Rc,
@@ -27,21 +23,22 @@ use nix::{
     unistd::Pid as GroupId,
 };
 use process_wrap::std::{CommandWrap, ProcessSession};
-use rustix::process::{Signal, WaitOptions, WaitStatus};
+use rustix::process::Signal;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::Notify,
 };
 
 use crate::{
-    children::{Children, Launch, Marker, Owner, SpawnError, Spawned, TreeEvent, TreeId},
-    exit::Exit,
+    children::{Children, Launch, Owner, SpawnError, Spawned, TreeId},
     proc_table::{self, Identity, Stat},
 };
 
+mod forest;
 pub mod ledger;
 
-use ledger::{Entry, Ledger};
+use forest::{Forest, LeaderState, Pressure};
+use ledger::Ledger;
 
 /// The variable that names the project a child belongs to: what a dead daemon left is found by it.
 pub const PROJECT_MARKER: &str = "BPM_PROJECT";
@@ -56,40 +53,6 @@ pub struct Reaper {
     reaped: Rc<Notify>,
 }
 
-/// All trees that are not gone.
-struct Forest {
-    project: PathBuf,
-    trees: BTreeMap<TreeId, Tree>,
-    leaders: HashMap<u32, TreeId>,
-    last: u64,
-    ledger: Ledger,
-}
-
-/// One child and its descendants.
-struct Tree {
-    leader: Identity,
-    leader_state: LeaderState,
-    marker: Marker,
-    pressure: Pressure,
-    /// Descendants as they were when the tree was told to stop.
-    remembered: HashSet<Identity>,
-    owner: Rc<Owner>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LeaderState {
-    Alive,
-    Reaped,
-}
-
-/// What those who are left of a tree have to expect.
-enum Pressure {
-    None,
-    /// SIGTERM was sent to these; others get theirs when they appear.
-    Asked(HashSet<Identity>),
-    Killed,
-}
-
 impl Reaper {
     /// Makes the daemon a child subreaper and begins to listen for SIGCHLD on the current thread.
     ///
@@ -98,13 +61,7 @@ impl Reaper {
     pub fn start(project: PathBuf, ledger: Ledger) -> io::Result<Self> {
         nix::sys::prctl::set_child_subreaper(true)?;
         let mut deaths = signal(SignalKind::child())?;
-        let forest = Forest {
-            project,
-            trees: BTreeMap::new(),
-            leaders: HashMap::new(),
-            last: 0,
-            ledger,
-        };
+        let forest = Forest::new(project, ledger);
         let reaper = Self {
             forest: Rc::new(RefCell::new(forest)),
             reaped: Rc::default(),
@@ -173,119 +130,6 @@ impl Reaper {
     }
 }
 
-type News = Vec<(Rc<Owner>, TreeEvent)>;
-
-impl Forest {
-    fn reap(&mut self, news: &mut News) {
-        loop {
-            match rustix::process::wait(WaitOptions::NOHANG) {
-                Ok(Some((pid, status))) => {
-                    let pid = pid.as_raw_nonzero().get().unsigned_abs();
-                    let Some(exit) = exit_of(status) else {
-                        continue;
-                    };
-                    // An unknown one was re-parented to us; its tree is looked at in `settle`.
-                    let Some(id) = self.leaders.remove(&pid) else {
-                        continue;
-                    };
-                    if let Some(tree) = self.trees.get_mut(&id) {
-                        tree.leader_state = LeaderState::Reaped;
-                        news.push((tree.owner.clone(), TreeEvent::Exited(exit)));
-                    }
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Ok(None) | Err(_) => return,
-            }
-        }
-    }
-
-    /// Finds the trees of which nobody is left, and presses those who linger.
-    fn settle(&mut self, news: &mut News) {
-        let ended = |tree: &Tree| tree.leader_state == LeaderState::Reaped;
-        if !self.trees.values().any(ended) {
-            return;
-        }
-        let strays = self.strays();
-        let left: HashSet<TreeId> = strays.iter().map(|(tree, _)| *tree).collect();
-        let gone: Vec<TreeId> = self
-            .trees
-            .iter()
-            .filter(|(id, tree)| ended(tree) && !left.contains(id))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in gone {
-            if let Some(tree) = self.trees.remove(&id) {
-                news.push((tree.owner, TreeEvent::Gone));
-                self.ledger.remove(tree.leader);
-            }
-        }
-        self.press_strays(&strays);
-    }
-
-    /// Our children that lead no tree, each with the tree that it belongs to. Those of nobody are
-    /// left out.
-    fn strays(&self) -> Vec<(TreeId, Stat)> {
-        proc_table::children_of(std::process::id())
-            .into_iter()
-            .filter(|pid| !self.leaders.contains_key(pid))
-            .filter_map(Stat::of)
-            .filter_map(|stat| Some((self.tree_of(&stat)?, stat)))
-            .collect()
-    }
-
-    fn tree_of(&self, stat: &Stat) -> Option<TreeId> {
-        // A session's number is not given to anybody else while somebody is in it.
-        let by_session = |tree: &Tree| {
-            tree.leader.pid == stat.session || tree.remembered.contains(&stat.identity)
-        };
-        if let Some((id, _)) = self.trees.iter().find(|(_, tree)| by_session(tree)) {
-            return Some(*id);
-        }
-        let environment = proc_table::environment_of(stat.identity.pid);
-        let entry = |name, value: &[u8]| proc_table::has_entry(&environment, name, value);
-        let marked = |tree: &Tree| {
-            entry(PROCESS_MARKER, tree.marker.process.as_str().as_bytes())
-                && entry(RUN_MARKER, tree.marker.run.as_bytes())
-        };
-        if !entry(PROJECT_MARKER, self.project.as_os_str().as_bytes()) {
-            return None;
-        }
-        self.trees
-            .iter()
-            .find(|(_, tree)| marked(tree))
-            .map(|(id, _)| *id)
-    }
-
-    /// Does to those who outlived their leader what their tree was told.
-    fn press_strays(&mut self, strays: &[(TreeId, Stat)]) {
-        for (id, stray) in strays {
-            let Some(tree) = self.trees.get_mut(id) else {
-                continue;
-            };
-            if tree.leader_state == LeaderState::Alive {
-                continue;
-            }
-            let members = || {
-                proc_table::descendants_of(stray.identity.pid)
-                    .into_iter()
-                    .chain([*stray])
-            };
-            match &mut tree.pressure {
-                Pressure::None => {}
-                Pressure::Asked(asked) => {
-                    for member in members().filter(|member| asked.insert(member.identity)) {
-                        member.identity.signal(Signal::TERM);
-                        member.identity.signal(Signal::CONT);
-                    }
-                }
-                Pressure::Killed => {
-                    members().for_each(|member| member.identity.signal(Signal::KILL));
-                }
-            }
-        }
-    }
-}
-
 impl Children for Reaper {
     fn spawn(&self, launch: &Launch, owner: Owner) -> Result<Spawned, SpawnError> {
         let failed = |cause| SpawnError {
@@ -350,44 +194,6 @@ impl Children for Reaper {
     }
 }
 
-impl Forest {
-    fn register(&mut self, leader: Identity, marker: Marker, owner: Owner) -> TreeId {
-        self.last += 1;
-        let id = TreeId(self.last);
-        self.ledger.add(Entry {
-            leader,
-            process: marker.process.to_string(),
-            run: marker.run.clone(),
-        });
-        self.leaders.insert(leader.pid, id);
-        self.trees.insert(
-            id,
-            Tree {
-                leader,
-                leader_state: LeaderState::Alive,
-                marker,
-                pressure: Pressure::None,
-                remembered: HashSet::new(),
-                owner: Rc::new(owner),
-            },
-        );
-        id
-    }
-}
-
-impl Tree {
-    /// Takes down who is in the tree while its leader still ties it together.
-    fn remember(&mut self) -> Vec<Stat> {
-        if self.leader_state == LeaderState::Reaped {
-            return Vec::new();
-        }
-        let members = proc_table::descendants_of(self.leader.pid);
-        self.remembered
-            .extend(members.iter().map(|stat| stat.identity));
-        members
-    }
-}
-
 fn command(launch: &Launch, project: &std::path::Path) -> CommandWrap {
     let mut command = Command::new(&launch.program);
     command
@@ -419,11 +225,4 @@ fn signal_group(leader: u32, signal: GroupSignal) {
 fn non_blocking(pipe: OwnedFd) -> io::Result<OwnedFd> {
     rustix::io::ioctl_fionbio(pipe.as_fd(), true)?;
     Ok(pipe)
-}
-
-fn exit_of(status: WaitStatus) -> Option<Exit> {
-    status
-        .exit_status()
-        .map(Exit::Code)
-        .or_else(|| status.terminating_signal().map(Exit::Signal))
 }
