@@ -58,13 +58,10 @@ impl Finding {
     /// The latest thing that went wrong, where nothing was recorded.
     #[must_use]
     pub fn trouble(now: &ProcessReport) -> Option<&EventReport> {
-        let wrong = |event: &&EventReport| {
-            matches!(
-                event.kind,
-                EventKind::BuildFailed | EventKind::Crashed | EventKind::BackingOff
-            )
-        };
-        now.events.iter().find(wrong)
+        let newest = |kinds: &[EventKind]| now.events.iter().find(|it| kinds.contains(&it.kind));
+        // The wait that follows says nothing of its cause.
+        newest(&[EventKind::BuildFailed, EventKind::Crashed])
+            .or_else(|| newest(&[EventKind::BackingOff]))
     }
 }
 

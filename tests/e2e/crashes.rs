@@ -378,9 +378,7 @@ fn a_script_whose_interpreter_is_missing_backs_off_and_says_why() {
     let project = Project::new("interpreter");
     let main = "[process.main]\ntype = \"command\"\ncommand = [\"./tool\"]\n";
     project.config(&format!("{LONG_WAITS}{main}"));
-    project.script("tool", "");
-    project.file("text", "#!/no/such/interpreter\n");
-    std::fs::copy(project.dir().join("text"), project.dir().join("tool")).unwrap();
+    project.executable("tool", "#!/no/such/interpreter\n");
     let daemon = project.start();
     let main = daemon.until_state("main", "backing_off");
     assert!(main["events"].to_string().contains("tool"), "{main}");

@@ -49,7 +49,12 @@ impl Project {
 
     /// Writes an executable shell script.
     pub(crate) fn script(&self, path: &str, text: &str) -> &Self {
-        self.file(path, &format!("#!/bin/sh\n{text}\n"));
+        self.executable(path, &format!("#!/bin/sh\n{text}\n"))
+    }
+
+    /// Writes an executable file.
+    pub(crate) fn executable(&self, path: &str, text: &str) -> &Self {
+        self.file(path, text);
         fs::set_permissions(self.dir().join(path), fs::Permissions::from_mode(0o755)).unwrap();
         self
     }
