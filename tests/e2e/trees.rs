@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::support::{
-    Daemon, Project, children_of, eventually, is_alive, marked, pid_in,
+    Daemon, Gate, Project, children_of, eventually, is_alive, marked, pid_in,
     project::{RUST, lives, shell},
     signal, until_gone, zombies_of,
 };
@@ -164,7 +164,7 @@ fn what_a_killed_daemon_left_is_ended_by_the_next_before_it_starts_anything() {
     let side = format!("{}stop_grace_seconds = 0.2\n", shell("side", stubborn));
     // It would tell if the earlier one of it still lived.
     let watchful = format!(
-        "if test -e mine && kill -0 $(cat mine); then echo two at once > fault; fi\necho $$ > mine\n{FAMILY}"
+        "if test -e mine && grep '^State:.[^ZX]' /proc/$(cat mine)/status; then echo two at once > fault; fi\necho $$ > mine\n{FAMILY}"
     );
     project.config(&format!(
         "{}stop_grace_seconds = 0.2\n{side}",
@@ -189,6 +189,26 @@ fn what_a_killed_daemon_left_is_ended_by_the_next_before_it_starts_anything() {
     second.prints("that an earlier daemon left");
     second.stop();
     assert_eq!(marked(&project.dir()), [0; 0]);
+}
+
+#[test]
+fn a_build_that_a_killed_daemon_left_is_ended_by_the_next_and_does_not_hold_cargos_lock() {
+    let project = Project::new("build-kill");
+    project.rust(&lives("up")).config(RUST);
+    let gate = Gate::new(&project);
+    gate.close();
+    let mut first = project.start();
+    gate.arrived();
+    let build = marked(&project.dir());
+    assert!(!build.is_empty());
+    first.signal(Signal::SIGKILL);
+    first.ends();
+    let second = project.start();
+    for pid in build {
+        until_gone(pid);
+    }
+    gate.open();
+    second.until_state("main", "running");
 }
 
 #[test]
