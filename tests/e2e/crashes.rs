@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{
     Daemon, Gate, Project, children_of, eventually, is_alive, pid_in,
     project::{RUST, counted, shell},
-    signal, zombies_of,
+    signal, state_of, zombies_of,
 };
 
 const BROKEN: &str = "let _x: u8 = \"text\";";
@@ -438,4 +438,22 @@ fn a_storm_of_crashes_leaves_no_zombie_and_never_two_children() {
             Err(zombies)
         }
     });
+}
+
+#[test]
+fn a_child_that_closes_its_outputs_or_is_stopped_has_not_crashed() {
+    let project = Project::new("closes");
+    project.config(&shell("main", "exec sleep 1000 >&- 2>&-"));
+    let daemon = project.start();
+    let main = daemon.until_state("main", "running");
+    signal(pid_in(&main), Signal::SIGSTOP);
+    eventually("stopped", || match state_of(pid_in(&main)) {
+        Some('T') => Ok(()),
+        other => Err(other),
+    });
+    signal(pid_in(&main), Signal::SIGCONT);
+    let answer = daemon.restart("main");
+    assert_eq!(answer["outcome"], "restarted", "{answer}");
+    let now = daemon.process("main");
+    assert_eq!((&now["crashes"], &now["run"]), (&json!(0), &json!(2)));
 }

@@ -413,3 +413,43 @@ fn no_restart_is_lost_however_soon_its_caller_leaves() {
         daemon.until("main", "asked", |main| main["restarts"] == made);
     }
 }
+
+#[test]
+fn a_superseded_build_does_not_drop_the_queued_build_of_another_process() {
+    let project = Project::new("queue");
+    let mut config = String::new();
+    for name in ["one", "two"] {
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n"
+        );
+        let main = format!("fn main() {{ {} }}", lives("old"));
+        project.file(format!("{name}/Cargo.toml"), &manifest);
+        project.file(format!("{name}/src/main.rs"), &main);
+        config += &format!("[process.{name}]\ntype = \"rust\"\nargs = []\ncwd = \"{name}\"\n");
+    }
+    project.config(&config);
+    let gate = Gate::of_package(&project, "one");
+    let daemon = project.start();
+    for name in ["one", "two"] {
+        daemon.until_state(name, "running");
+        let main = format!("fn main() {{ {} }}", lives("new"));
+        project.file(format!("{name}/src/main.rs"), &main);
+    }
+    gate.close();
+    let answers = thread::scope(|scope| {
+        let first = scope.spawn(|| daemon.restart("one"));
+        gate.arrived();
+        let other = scope.spawn(|| daemon.restart("two"));
+        daemon.until("two", "asked", |two| two["restarts"] == 1);
+        let second = scope.spawn(|| daemon.restart("one"));
+        daemon.until("one", "asked twice", |one| one["restarts"] == 2);
+        gate.open();
+        [first, other, second].map(|answer| answer.join().unwrap())
+    });
+    for answer in answers {
+        assert_eq!(answer["outcome"], "restarted", "{answer}");
+    }
+    for name in ["one", "two"] {
+        assert!(daemon.logs(name).contains("new"), "{name}");
+    }
+}

@@ -372,3 +372,29 @@ fn builds_leave_no_zombie() {
     assert_eq!(answer["ok"], json!(true), "{answer}");
     assert_eq!(children_of(daemon.pid()), [pid_in(&answer)]);
 }
+
+#[test]
+fn nothing_starts_before_a_descendant_that_ignores_sigterm_is_gone() {
+    let project = Project::new("stubborn-descendant");
+    // `before` is the stubborn one of the child before.
+    let script = "cp far before 2> none
+(trap '' TERM; setsid sh -c 'echo $$ > far.new; mv far.new far; while :; do sleep 1000; done' &)
+if test -e before && grep '^State:.[^ZX]' /proc/$(cat before)/status; then echo > fault; fi
+echo up >> starts
+exec sleep 1000";
+    project.config(&format!(
+        "{}stop_grace_seconds = 0.2\n",
+        shell("main", script)
+    ));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let far = project.pid_from("far");
+    let answer = daemon.restart("main");
+    assert_eq!(answer["outcome"], "restarted", "{answer}");
+    assert!(!is_alive(far));
+    assert_eq!(
+        (project.read("fault").as_str(), project.lines("starts")),
+        ("", 2)
+    );
+    assert!(answer["pause_ms"].as_f64().unwrap() >= 200.0, "{answer}");
+}
