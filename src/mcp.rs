@@ -56,7 +56,7 @@ const FAREWELL: u64 = 1;
 /// polled or spawned, and ends when `shutdown` is cancelled.
 ///
 /// Cancel `shutdown` last, when the processes have ended: restarts that are under way are answered
-/// by then, and status can be watched until the end.
+/// by then, and status can be watched until the end. Call it within a tokio runtime.
 ///
 /// # Errors
 /// When a listener cannot be used.
@@ -115,7 +115,7 @@ pub fn serve_rmcp<H: ServerHandler, M: SessionManager>(
     let server = http.run();
 
     let handle = server.handle();
-    actix_web::rt::spawn(async move {
+    tokio::spawn(async move {
         shutdown.cancelled().await;
         handle.stop(true).await;
     });

@@ -8,7 +8,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -148,12 +147,6 @@ impl BuildReport {
     pub const MOST_ERRORS: usize = 5;
     /// How long the rendered text of one error may be, in bytes.
     pub const MOST_RENDERED: usize = 2_000;
-
-    /// [`BuildReport::at`] as readers receive it.
-    #[must_use]
-    pub fn timestamp(&self) -> Timestamp {
-        Timestamp::try_from(self.at).unwrap_or(Timestamp::UNIX_EPOCH)
-    }
 }
 
 /// One finding of the compiler.

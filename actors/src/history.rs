@@ -102,10 +102,10 @@ impl History {
             id: report.id,
             mode: report.mode,
             outcome,
-            seconds: report.took.as_secs_f64(),
+            seconds: rounded(report.took),
             errors: report.error_count,
             warnings: report.warning_count,
-            at: report.timestamp(),
+            at: timestamp(report.at),
         });
     }
 
@@ -233,7 +233,17 @@ fn health(machine: &Lifecycle, run: &Run) -> Health {
 
 /// The time that people see.
 fn wall_clock() -> Timestamp {
-    Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH)
+    timestamp(SystemTime::now())
+}
+
+/// A time as readers receive it: to the millisecond, because more only costs their context.
+#[must_use]
+pub fn timestamp(time: SystemTime) -> Timestamp {
+    let since_epoch = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let milliseconds = i64::try_from(since_epoch.as_millis()).unwrap_or(0);
+    Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// In seconds, to the millisecond: more only costs the reader's context.

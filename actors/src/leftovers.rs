@@ -3,7 +3,8 @@
 //! Those left are not our children: their end is seen through pid descriptors.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
+    iter,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::Path,
     time::Duration,
@@ -32,6 +33,9 @@ const VANISH: Duration = Duration::from_secs(2);
 pub async fn end(ledger: &Path, project: &Path, grace: Duration) -> Result<usize, Vec<u32>> {
     let mut found = left(ledger, project);
     let count = found.len();
+    if count == 0 {
+        return Ok(0);
+    }
     signal(&found, Signal::TERM);
     signal(&found, Signal::CONT);
     wait(&found, grace).await;
@@ -46,36 +50,60 @@ pub async fn end(ledger: &Path, project: &Path, grace: Duration) -> Result<usize
     Err(found.iter().map(|identity| identity.pid).collect())
 }
 
-/// Everybody who carries the project's marker, or is in the session or a descendant of a recorded
-/// child. Our own ancestors are spared: a daemon may be started from a shell that an earlier one ran.
+/// Everybody in a session that an earlier daemon began, and who descends from one of them. A session
+/// is known by its leader's record, or by the marker in the environment of its leader or, when that
+/// one is gone, of a member. Our own ancestors are spared: a daemon may be started from a shell that
+/// an earlier one ran.
 fn left(ledger: &Path, project: &Path) -> Vec<Identity> {
     let recorded = Ledger::left_in(ledger);
-    let ours = ancestors();
-    let mut found = HashSet::new();
-    for stat in proc_table::all()
+    let processes: BTreeMap<u32, Stat> = proc_table::all()
         .into_iter()
         .filter_map(Stat::of)
-        .filter(Stat::is_alive)
-    {
-        let by_session = recorded.iter().any(|entry| {
-            stat.session == entry.leader.pid
-                && stat.identity.start_time >= entry.leader.start_time
-                // Else the number belongs to a new leader.
-                && Identity::of(entry.leader.pid).is_none_or(|now| now == entry.leader)
+        .filter(|stat| stat.is_alive() && stat.session != 0)
+        .map(|stat| (stat.identity.pid, stat))
+        .collect();
+    let mut sessions: BTreeMap<u32, Origin> = BTreeMap::new();
+    for stat in processes.values() {
+        sessions.entry(stat.session).or_insert_with(|| {
+            let leader = processes.get(&stat.session);
+            let known = recorded.iter().any(|entry| {
+                entry.leader.pid == stat.session
+                    && stat.identity.start_time >= entry.leader.start_time
+                    // Else the number belongs to a new leader.
+                    && leader.is_none_or(|leader| leader.identity == entry.leader)
+            });
+            if known || is_marked(leader.unwrap_or(stat).identity.pid, project) {
+                Origin::EarlierDaemon
+            } else {
+                Origin::Other
+            }
         });
-        if by_session || is_marked(stat.identity.pid, project) {
-            found.insert(stat.identity);
-            found.extend(
-                proc_table::descendants_of(stat.identity.pid)
-                    .iter()
-                    .map(|stat| stat.identity),
-            );
-        }
     }
-    found
-        .into_iter()
-        .filter(|identity| !ours.contains(&identity.pid))
-        .collect()
+    let spared = ancestors();
+    let is_left = |stat: &Stat| {
+        lineage(stat, &processes)
+            .any(|stat| sessions.get(&stat.session) == Some(&Origin::EarlierDaemon))
+    };
+    let left = processes
+        .values()
+        .filter(|stat| !spared.contains(&stat.identity.pid) && is_left(stat));
+    left.map(|stat| stat.identity).collect()
+}
+
+/// Who began a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    EarlierDaemon,
+    Other,
+}
+
+/// A process, its parent, and so on up to the first.
+fn lineage<'a>(
+    stat: &'a Stat,
+    processes: &'a BTreeMap<u32, Stat>,
+) -> impl Iterator<Item = &'a Stat> {
+    // Read one after another, the entries may form a circle: no line is longer than they are many.
+    iter::successors(Some(stat), |stat| processes.get(&stat.parent)).take(processes.len())
 }
 
 fn is_marked(pid: u32, project: &Path) -> bool {

@@ -135,32 +135,32 @@ impl LogStoreActor {
 
     /// Stores bytes of a log, then passes on the lines that they completed.
     fn take(&mut self, key: &LogKey, stream: Stream, bytes: &[u8]) {
-        let place = (key.process.clone(), kind(key.source));
-        let (Some(live), Some(shelf)) = (self.live.get(key), self.shelves.get_mut(&place)) else {
+        let place = place(key);
+        let (Some(live), Some(logs)) = (self.live.get(key), self.shelves.get_mut(&place)) else {
             return;
         };
         let moment = Moment {
             now: Instant::now(),
             at: SystemTime::now(),
         };
-        if let Some(log) = shelf.log_mut(key.source) {
+        if let Some(log) = logs.log_mut(key.source) {
             let mut batch = self.passthrough.outlet(stream).batch(&live.prefix);
             log.take(stream, bytes, moment, &mut |line| batch.line(line));
         }
-        shelf.fit();
+        logs.fit();
     }
 
     /// Stores the unfinished line of a stream, then passes it on.
     fn flush(&mut self, key: &LogKey, stream: Stream, end: LineEnd) {
-        let place = (key.process.clone(), kind(key.source));
-        let (Some(live), Some(shelf)) = (self.live.get(key), self.shelves.get_mut(&place)) else {
+        let place = place(key);
+        let (Some(live), Some(logs)) = (self.live.get(key), self.shelves.get_mut(&place)) else {
             return;
         };
-        if let Some(log) = shelf.log_mut(key.source) {
+        if let Some(log) = logs.log_mut(key.source) {
             let mut batch = self.passthrough.outlet(stream).batch(&live.prefix);
             log.flush(stream, end, SystemTime::now(), &mut |line| batch.line(line));
         }
-        shelf.fit();
+        logs.fit();
     }
 
     /// Sets the alarm for unfinished lines, unless it is set. While bytes keep coming it is not
@@ -200,13 +200,13 @@ impl LogStoreActor {
     }
 
     fn log(&self, key: &LogKey) -> Option<&Log> {
-        let place = (key.process.clone(), kind(key.source));
+        let place = place(key);
         self.shelves.get(&place)?.log(key.source)
     }
 
     /// What printed into a log has ended.
     fn end(&mut self, key: LogKey, ending: String, ctx: &mut Context<Self>) {
-        let place = (key.process.clone(), kind(key.source));
+        let place = place(&key);
         let log = self
             .shelves
             .get_mut(&place)
@@ -237,7 +237,7 @@ impl LogStoreActor {
         for stream in [Stream::Stdout, Stream::Stderr] {
             self.flush(key, stream, LineEnd::End);
         }
-        let place = (key.process.clone(), kind(key.source));
+        let place = place(key);
         if let Some(log) = self
             .shelves
             .get_mut(&place)
@@ -275,6 +275,10 @@ fn kind(source: Source) -> LogKind {
         Source::Run(_) => LogKind::Runs,
         Source::Build(_) => LogKind::Builds,
     }
+}
+
+fn place(key: &LogKey) -> (ProcessName, LogKind) {
+    (key.process.clone(), kind(key.source))
 }
 
 fn prefix(key: &LogKey) -> Vec<u8> {

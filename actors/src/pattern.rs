@@ -132,9 +132,8 @@ fn compile(hir: &Hir) -> Result<meta::Regex, BadPattern> {
 /// The same pattern, but nothing in it matches a newline.
 fn within_lines(hir: &Hir) -> Hir {
     match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => hir.clone(),
         HirKind::Literal(literal) if literal.0.contains(&b'\n') => Hir::fail(),
-        HirKind::Literal(_) => hir.clone(),
+        HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) => hir.clone(),
         HirKind::Class(class) => Hir::class(without_newline(class.clone())),
         HirKind::Repetition(repetition) => {
             let mut repetition = repetition.clone();
@@ -150,9 +149,11 @@ fn within_lines(hir: &Hir) -> Hir {
 fn without_newline(mut class: Class) -> Class {
     match &mut class {
         Class::Unicode(set) => {
-            set.difference(&ClassUnicode::new([ClassUnicodeRange::new('\n', '\n')]))
+            set.difference(&ClassUnicode::new([ClassUnicodeRange::new('\n', '\n')]));
         }
-        Class::Bytes(set) => set.difference(&ClassBytes::new([ClassBytesRange::new(b'\n', b'\n')])),
+        Class::Bytes(set) => {
+            set.difference(&ClassBytes::new([ClassBytesRange::new(b'\n', b'\n')]));
+        }
     }
     class
 }

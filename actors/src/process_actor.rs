@@ -316,12 +316,12 @@ impl ProcessActor {
                     let then = wait.as_deref().unwrap_or("again at once");
                     log::warn!("{name}: crashed ({exit}), {then}");
                     self.history
-                        .note(EventKind::Crashed, format!("crashed: {exit} (run {run})"));
+                        .note(EventKind::Crashed, format!("run {run}: {exit}"));
                 }
                 Effect::Stopped { run, exit } => {
                     log::info!("{name}: stopped ({exit}, run {run})");
                     self.history
-                        .note(EventKind::Stopped, format!("stopped: {exit} (run {run})"));
+                        .note(EventKind::Stopped, format!("run {run}: {exit}"));
                 }
                 Effect::BackingOff { .. } => {
                     let then = wait.clone().unwrap_or_default();

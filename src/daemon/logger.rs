@@ -5,6 +5,7 @@ use std::env;
 
 use bpm_actors::logs::{Stream, passthrough::Passthrough};
 use env_logger::{Builder, Target, WriteStyle};
+use log::LevelFilter;
 
 /// Names the filter; without it `RUST_LOG` is asked, and without that it is `info`.
 const FILTER: &str = "BPM_LOG";
@@ -17,6 +18,9 @@ pub(super) fn start(outputs: &Passthrough) {
     let colours =
         std::io::IsTerminal::is_terminal(&std::io::stderr()) && env::var_os("NO_COLOR").is_none();
     Builder::new()
+        // They report every connection as news; a filter that names them still gets them.
+        .filter_module("rmcp", LevelFilter::Warn)
+        .filter_module("actix_server", LevelFilter::Warn)
         .parse_filters(&filter)
         .format_target(false)
         .write_style(if colours {

@@ -106,6 +106,8 @@ async fn serve(
     let server =
         mcp::serve(listeners.sockets, service, farewell.clone()).map_err(cannot("serve MCP"))?;
     let server = actix::spawn(server);
+    // The server begins when it is polled, and the look for leftovers holds this thread for a moment.
+    tokio::task::yield_now().await;
     state.write_daemon_file(&url, &project)?;
     log::info!("serving {url} for {}", project.display());
     log::info!("to connect Claude Code: claude mcp add --transport http bpm {url}");

@@ -159,13 +159,13 @@ mod tests {
 
     use super::*;
 
-    fn given(value: Value) -> Arguments {
+    fn given(value: &Value) -> Arguments {
         Arguments::new(value.as_object().cloned())
     }
 
     #[test]
     fn null_is_the_same_as_absent() {
-        let mut arguments = given(json!({"process": null, "head": null, "index": null}));
+        let mut arguments = given(&json!({"process": null, "head": null, "index": null}));
         assert_eq!(arguments.text("process"), None);
         assert_eq!(arguments.count("head"), None);
         assert_eq!(arguments.integer("index", "-1"), None);
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_integer_may_be_written_as_a_fraction() {
-        let mut arguments = given(json!({"head": 5.0, "index": -2.0, "tail": 7}));
+        let mut arguments = given(&json!({"head": 5.0, "index": -2.0, "tail": 7}));
         assert_eq!(arguments.count("head"), Some(5));
         assert_eq!(arguments.integer("index", "-1"), Some(-2));
         assert_eq!(arguments.count("tail"), Some(7));
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_count_that_no_log_reaches_is_as_good_as_all() {
-        let mut arguments = given(json!({"head": u64::MAX, "tail": i64::MAX}));
+        let mut arguments = given(&json!({"head": u64::MAX, "tail": i64::MAX}));
         assert_eq!(arguments.count("head"), Some(u32::MAX as usize));
         assert_eq!(arguments.count("tail"), Some(u32::MAX as usize));
         assert_eq!(arguments.finish(), Ok(()));
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn wrong_types_are_refused_with_name_value_and_what_is_right() {
-        let mut arguments = given(json!({
+        let mut arguments = given(&json!({
             "index": "-2", "head": -1, "tail": 1.5, "context_lines": 1e300, "pattern": 3,
             "stream": "both", "timeout_seconds": 3601, "process": ["main"], "hed": 3,
         }));
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_long_wrong_value_is_clipped() {
-        let mut arguments = given(json!({"head": "ä".repeat(100_000)}));
+        let mut arguments = given(&json!({"head": "ä".repeat(100_000)}));
         arguments.count("head");
         let message = arguments.finish().unwrap_err().to_string();
         assert!(message.len() < 300, "{message}");

@@ -90,7 +90,7 @@ impl<H: ServerHandler, M: SessionManager> Endpoint<H, M> {
             let text = "Content-Type must be application/json";
             return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
         }
-        let body = match tokio::time::timeout(ARRIVAL, read(payload)).await {
+        let body = match tokio::time::timeout(ARRIVAL, read(length(request), payload)).await {
             Ok(Ok(body)) => body,
             Ok(Err(Unreadable::TooLarge)) => {
                 let text = format!("a request has at most {MOST_BYTES} bytes");
@@ -156,10 +156,19 @@ enum Unreadable {
     Broken,
 }
 
-async fn read(mut payload: web::Payload) -> Result<Bytes, Unreadable> {
+/// How long the body is, where that is known before.
+fn length(request: &HttpRequest) -> Option<usize> {
+    let length = request.headers().get(actix_header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+async fn read(length: Option<usize>, mut payload: web::Payload) -> Result<Bytes, Unreadable> {
     let mut body = BytesMut::new();
     let mut dropped = 0;
-    while let Some(chunk) = payload.next().await {
+    // Behind `Connection: upgrade` actix-web's payload goes on after the body.
+    while length.is_none_or(|length| body.len() < length)
+        && let Some(chunk) = payload.next().await
+    {
         let chunk = chunk.map_err(|_| Unreadable::Broken)?;
         if dropped > 0 || body.len() + chunk.len() > MOST_BYTES {
             dropped += chunk.len();

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bpm_actors::{
     logs::Stream,
-    pattern::Pattern,
+    pattern::{BadPattern, Pattern},
     search::{Extent, LogKind, Query},
 };
 use rmcp::{
@@ -44,10 +44,22 @@ pub struct Server {
 enum Refused {
     #[error(transparent)]
     Arguments(#[from] BadArguments),
-    #[error("`pattern` is no valid regex: {0}")]
-    Pattern(#[from] bpm_actors::pattern::BadPattern),
+    #[error("`pattern` is no valid regex: {}", brief(.0))]
+    Pattern(#[from] BadPattern),
     #[error(transparent)]
     Service(#[from] ServiceError),
+}
+
+/// What is wrong with a pattern. The regex crate repeats it, however long it is, and ends with a line
+/// of its own.
+fn brief(pattern: &BadPattern) -> String {
+    const MOST: usize = 1_500;
+    let text = pattern.to_string();
+    if text.len() <= MOST {
+        return text;
+    }
+    let last = text.lines().last().unwrap_or_default();
+    last[..last.floor_char_boundary(MOST)].to_owned()
 }
 
 impl Server {

@@ -55,13 +55,14 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// The latest thing that went wrong, where nothing was recorded.
+    /// The latest thing that went wrong, where nothing was recorded. The wait that follows it is no
+    /// reason.
     #[must_use]
     pub fn trouble(now: &ProcessReport) -> Option<&EventReport> {
-        let newest = |kinds: &[EventKind]| now.events.iter().find(|it| kinds.contains(&it.kind));
-        // The wait that follows says nothing of its cause.
-        newest(&[EventKind::BuildFailed, EventKind::Crashed])
-            .or_else(|| newest(&[EventKind::BackingOff]))
+        let wrong = |event: &&EventReport| {
+            matches!(event.kind, EventKind::BuildFailed | EventKind::Crashed)
+        };
+        now.events.iter().find(wrong)
     }
 }
 

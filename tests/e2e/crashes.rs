@@ -13,7 +13,10 @@ use crate::support::{
 
 const BROKEN: &str = "let _x: u8 = \"text\";";
 /// So long that nothing happens by itself while a test looks.
-const LONG_WAITS: &str = "dev_crash_wait_seconds = 1000\nrelease_crash_backoff_initial_seconds = 1000\nrelease_crash_backoff_max_seconds = 1000\n";
+const LONG_WAITS: &str = "dev_crash_wait_seconds = 1000
+release_crash_backoff_initial_seconds = 1000
+release_crash_backoff_max_seconds = 1000
+";
 const SHORT_WAITS: &str =
     "dev_crash_wait_seconds = 0.05\nrelease_crash_backoff_initial_seconds = 0.05\n";
 

@@ -54,7 +54,10 @@ impl Direnv {
 }
 
 /// Says the variable of the run, and what it was when cargo compiled the program.
-const SAYS: &str = "println!(\"run {:?}, build {:?}\", std::env::var(\"FLAVOUR\").ok(), option_env!(\"FLAVOUR\"));";
+const SAYS: &str = r#"
+    let run = std::env::var("FLAVOUR").ok();
+    println!("run {:?}, build {:?}", run, option_env!("FLAVOUR"));
+"#;
 const SHOWS: &str = "echo up >> starts; echo flavour $FLAVOUR; exec sleep 1000";
 const AT_ONCE: &str =
     "release_crash_backoff_initial_seconds = 0.05\ndev_crash_wait_seconds = 0.05\n";

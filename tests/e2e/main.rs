@@ -3,11 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod artifacts;
+mod builds;
+mod chaos;
 mod crashes;
 mod direnv;
+mod door;
+mod logs;
+mod mcp;
 mod modes;
 mod npm;
+mod outputs;
 mod restarts;
+mod search;
 mod start;
 mod support;
 mod trees;

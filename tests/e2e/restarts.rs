@@ -417,23 +417,17 @@ fn no_restart_is_lost_however_soon_its_caller_leaves() {
 #[test]
 fn a_superseded_build_does_not_drop_the_queued_build_of_another_process() {
     let project = Project::new("queue");
-    let mut config = String::new();
-    for name in ["one", "two"] {
-        let manifest = format!(
-            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n"
-        );
-        let main = format!("fn main() {{ {} }}", lives("old"));
-        project.file(format!("{name}/Cargo.toml"), &manifest);
-        project.file(format!("{name}/src/main.rs"), &main);
-        config += &format!("[process.{name}]\ntype = \"rust\"\nargs = []\ncwd = \"{name}\"\n");
-    }
-    project.config(&config);
+    let names = ["one", "two"];
+    project.config(
+        &names
+            .map(|name| project.package(name, &lives("old")))
+            .concat(),
+    );
     let gate = Gate::of_package(&project, "one");
     let daemon = project.start();
-    for name in ["one", "two"] {
+    for name in names {
         daemon.until_state(name, "running");
-        let main = format!("fn main() {{ {} }}", lives("new"));
-        project.file(format!("{name}/src/main.rs"), &main);
+        project.package(name, &lives("new"));
     }
     gate.close();
     let answers = thread::scope(|scope| {
@@ -449,7 +443,7 @@ fn a_superseded_build_does_not_drop_the_queued_build_of_another_process() {
     for answer in answers {
         assert_eq!(answer["outcome"], "restarted", "{answer}");
     }
-    for name in ["one", "two"] {
+    for name in names {
         assert!(daemon.logs(name).contains("new"), "{name}");
     }
 }

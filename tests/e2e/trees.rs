@@ -66,7 +66,8 @@ fn descendants_do_not_survive_a_restart() {
 fn descendants_do_not_survive_a_crash_and_do_not_write_into_the_log_of_the_next_run() {
     let project = Project::new("tree-crash");
     let chatty = format!(
-        "test -e starts || (setsid sh -c 'while :; do echo from the first; sleep 0.01; done' &)\n{FAMILY}"
+        "test -e starts || (setsid sh -c 'while :; do echo from the first; sleep 0.01; done' &)
+        {FAMILY}"
     );
     project.config(&format!("{AT_ONCE}{}", shell("main", &chatty)));
     let daemon = project.start();
@@ -164,7 +165,11 @@ fn what_a_killed_daemon_left_is_ended_by_the_next_before_it_starts_anything() {
     let side = format!("{}stop_grace_seconds = 0.2\n", shell("side", stubborn));
     // It would tell if the earlier one of it still lived.
     let watchful = format!(
-        "if test -e mine && grep '^State:.[^ZX]' /proc/$(cat mine)/status; then echo two at once > fault; fi\necho $$ > mine\n{FAMILY}"
+        "if test -e mine && grep '^State:.[^ZX]' /proc/$(cat mine)/status; then
+            echo two at once > fault
+        fi
+        echo $$ > mine
+        {FAMILY}"
     );
     project.config(&format!(
         "{}stop_grace_seconds = 0.2\n{side}",
@@ -321,7 +326,7 @@ fn descriptors(pid: u32) -> Vec<(String, PathBuf)> {
 fn a_child_does_not_inherit_what_systemd_tells_the_daemon_but_everything_else() {
     let project = Project::new("environment");
     let own = "[process.main.env]\nOWN = \"of the entry\"\n";
-    let command = "[process.main]\ntype = \"command\"\ncommand = [\"sh\", \"-c\", \"env > seen.new; mv seen.new seen; exec sleep 1000\"]\n";
+    let command = shell("main", "env > seen.new; mv seen.new seen; exec sleep 1000");
     project.config(&format!("{command}{own}"));
     let private = [
         "NOTIFY_SOCKET",

@@ -6,8 +6,6 @@ use std::{
     time::SystemTime,
 };
 
-use actix::Recipient;
-use bytes::Bytes;
 use tokio::{
     task::{JoinError, spawn_blocking},
     time::Instant,
@@ -21,27 +19,21 @@ use crate::{
         artifacts::{CopyError, Shelf},
         binary::{Binary, Choice, NoBinary, Products, default_run},
         cargo::{self, Tool},
-        complaint::{Complaint, News, plain},
+        complaint::plain,
         diagnostics::{Diagnostics, summary},
         direnv::Evaluation,
+        follow::{LogWriter, Told, follow},
         job::{Job, Outcome, failure},
-        messages::{self, Message, Metadata},
-        nursery::Child,
-        output::{Line, Lines, Output, capture},
+        messages::Metadata,
+        output::capture,
         search_path::resolve,
     },
     children::{Launch, Marker},
     exit::Exit,
     ids::{BuildId, ProcessName},
-    logs::{Append, BuildEnding, LogKey, OpenLog, Source, Stream},
+    logs::{BuildEnding, OpenLog, Stream},
     spec::{CargoTarget, Mode},
 };
-
-/// cargo's messages are shorter; what is longer is dropped.
-const LONGEST_MESSAGE: usize = 16 << 20;
-
-/// A message of this length takes so long to understand that a thread does it.
-const LONG_MESSAGE: usize = 256 << 10;
 
 /// More than the metadata of any workspace without its dependencies.
 const MOST_METADATA: usize = 32 << 20;
@@ -71,12 +63,15 @@ pub(crate) async fn compile(
     log.write(Stream::Stderr, evaluation.said.clone()).await;
 
     let tree = child.tree;
-    let verdict = match follow(child, &log, &spec.name).await {
+    let told = follow(child, &log).await;
+    if !told.as_ref().is_ok_and(Told::is_orderly) {
+        job.shop.nursery.end(&[tree]).await;
+    }
+    let verdict = match told {
         Ok(told) => run.judge(told, evaluation).await,
         Err(error) => {
-            job.shop.nursery.end(&[tree]).await;
             let message = format!("cannot read what cargo prints: {error}");
-            Verdict::failed(Diagnostics::default(), vec![plain(message, "")])
+            Verdict::failed(&Diagnostics::default(), vec![plain(&message, "")])
         }
     };
     if let Some(complaint) = &verdict.complaint {
@@ -114,7 +109,7 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn failed(diagnostics: Diagnostics, errors: Vec<Diagnostic>) -> Self {
+    fn failed(diagnostics: &Diagnostics, errors: Vec<Diagnostic>) -> Self {
         Self {
             artifact: None,
             error_count: diagnostics.error_count.max(errors.len()),
@@ -158,12 +153,13 @@ impl CargoRun<'_> {
     fn begin(&self) -> LogWriter {
         let (build, mode) = (self.build, self.mode);
         log::info!("{}: build {build} ({mode}) started", self.process());
-        let key = LogKey {
+        let log = LogWriter {
             process: self.process().clone(),
-            source: Source::Build(build),
+            build,
+            append: self.job.shop.log.append.clone(),
         };
         self.job.shop.log.open.do_send(OpenLog {
-            key: key.clone(),
+            key: log.key(),
             mode,
             at: SystemTime::now(),
             // Both are read here: stdout is data, and stderr may hold the only error.
@@ -175,10 +171,7 @@ impl CargoRun<'_> {
             build,
             mode,
         });
-        LogWriter {
-            key,
-            append: self.job.shop.log.append.clone(),
-        }
+        log
     }
 
     async fn judge(&self, told: Told, evaluation: Evaluation) -> Verdict {
@@ -208,10 +201,10 @@ impl CargoRun<'_> {
             },
             Err(unusable) => {
                 let complaint = unusable.to_string();
-                let errors = vec![plain(complaint.clone(), "")];
+                let errors = vec![plain(&complaint, "")];
                 Verdict {
                     complaint: Some(complaint),
-                    ..Verdict::failed(diagnostics, errors)
+                    ..Verdict::failed(&diagnostics, errors)
                 }
             }
         }
@@ -235,9 +228,9 @@ impl CargoRun<'_> {
         let program = if self.target.in_place {
             binary.path
         } else {
-            let shelf = Shelf::of(process, &self.job.shop.project.state_dir);
+            let copies = Shelf::of(process, &self.job.shop.project.state_dir);
             let keep = self.job.keep.clone();
-            spawn_blocking(move || shelf.put(&binary.path, &keep)).await??
+            spawn_blocking(move || copies.put(&binary.path, &keep)).await??
         };
         Ok(Artifact {
             build: Some(self.build),
@@ -320,117 +313,5 @@ impl CargoRun<'_> {
             artifact,
             report: Some(report),
         })
-    }
-}
-
-/// All that a run of cargo told.
-struct Told {
-    exit: Option<Exit>,
-    diagnostics: Diagnostics,
-    products: Products,
-    complaint: Complaint,
-}
-
-/// Reads both outputs until cargo has ended and they have, too; whoever holds them longer is not
-/// waited for.
-async fn follow(child: Child, log: &LogWriter, process: &ProcessName) -> io::Result<Told> {
-    let mut pulse = child.pulse;
-    let mut stdout = Output::new(child.stdout, pulse.clone())?;
-    let mut stderr = Output::new(child.stderr, pulse.clone())?;
-    let messages = async {
-        let (mut lines, mut heard) = (Lines::new(LONGEST_MESSAGE), Heard::default());
-        while let Some(portion) = stdout.next().await {
-            heard.take(lines.push(portion), log).await;
-        }
-        heard.take(lines.finish().into_iter().collect(), log).await;
-        heard
-    };
-    let complaint = async {
-        let mut complaint = Complaint::new();
-        while let Some(portion) = stderr.next().await {
-            if complaint.push(portion) == News::WaitsForLock {
-                if let Source::Build(build) = log.key.source {
-                    log::info!("{process}: build {build} waits for cargo's lock");
-                }
-            }
-            log.write(Stream::Stderr, portion.to_vec()).await;
-        }
-        complaint
-    };
-    let (heard, complaint, exit) = tokio::join!(messages, complaint, pulse.exit());
-    Ok(Told {
-        exit,
-        diagnostics: heard.diagnostics,
-        products: heard.products,
-        complaint,
-    })
-}
-
-/// What cargo's messages told so far.
-#[derive(Default)]
-struct Heard {
-    diagnostics: Diagnostics,
-    products: Products,
-}
-
-impl Heard {
-    async fn take(&mut self, lines: Vec<Line>, log: &LogWriter) {
-        let (mut rendered, mut foreign) = (Vec::new(), Vec::new());
-        for line in lines {
-            let line = match line {
-                Line::Whole(line) => line,
-                Line::Dropped(length) => {
-                    foreign.extend(format!("(a line of {length} bytes was left out)\n").bytes());
-                    continue;
-                }
-            };
-            let (message, line) = understand(line).await;
-            match message {
-                Message::Artifact(artifact) => self.products.note(artifact),
-                Message::BuildScript(script) => self.products.note_script(script),
-                Message::Compiler(message) => {
-                    rendered.extend(self.diagnostics.note(message).unwrap_or_default().bytes());
-                }
-                Message::Other => {}
-                Message::Foreign => {
-                    foreign.extend(line);
-                    foreign.push(b'\n');
-                }
-            }
-        }
-        log.write(Stream::Stderr, rendered).await;
-        log.write(Stream::Stdout, foreign).await;
-    }
-}
-
-async fn understand(line: Vec<u8>) -> (Message, Vec<u8>) {
-    if line.len() < LONG_MESSAGE {
-        return (messages::parse(&line), line);
-    }
-    let understood = spawn_blocking(move || (messages::parse(&line), line)).await;
-    // Broken off only when the daemon ends.
-    understood.unwrap_or((Message::Other, Vec::new()))
-}
-
-/// Writes into the log of one build.
-struct LogWriter {
-    key: LogKey,
-    append: Recipient<Append>,
-}
-
-impl LogWriter {
-    /// Returns when the store has the bytes, so that cargo is slowed rather than memory filled.
-    async fn write(&self, stream: Stream, bytes: Vec<u8>) {
-        if bytes.is_empty() {
-            return;
-        }
-        let append = Append {
-            key: self.key.clone(),
-            stream,
-            bytes: Bytes::from(bytes),
-        };
-        if let Err(error) = self.append.send(append).await {
-            log::debug!("{}: the log takes nothing: {error}", self.key.process);
-        }
     }
 }

@@ -88,7 +88,7 @@ impl Complaint {
         });
         let Some(first) = first else {
             let exit = exit.map_or("its end was not seen".to_owned(), |e| e.to_string());
-            return plain(format!("cargo failed: {exit}"), text.trim());
+            return plain(&format!("cargo failed: {exit}"), text.trim());
         };
         let from = text.find(&first).unwrap_or(0);
         let told = text[from..].trim_end();
@@ -96,7 +96,7 @@ impl Complaint {
             Some((_, cause)) => format!("{}: {}", headline(&first), headline(cause)),
             None => headline(&first).to_owned(),
         };
-        let mut error = plain(message, told);
+        let mut error = plain(&message, told);
         if let Some((file, line, column)) = told.lines().nth(1).and_then(arrow) {
             let path = cwd.join(file);
             let path = path.canonicalize().unwrap_or(path);
@@ -108,9 +108,9 @@ impl Complaint {
 }
 
 /// An error without a place in a source.
-pub(crate) fn plain(message: String, rendered: &str) -> Diagnostic {
+pub(crate) fn plain(message: &str, rendered: &str) -> Diagnostic {
     let rendered = if rendered.is_empty() {
-        &message
+        message
     } else {
         rendered
     };
@@ -121,7 +121,7 @@ pub(crate) fn plain(message: String, rendered: &str) -> Diagnostic {
         line: None,
         column: None,
         rendered: middle_cut(rendered, BuildReport::MOST_RENDERED),
-        message: head(&message, MOST_MESSAGE),
+        message: head(message, MOST_MESSAGE),
     }
 }
 

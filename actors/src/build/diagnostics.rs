@@ -116,22 +116,18 @@ fn place(file: &Path, package: Option<&Path>, project: &Project) -> String {
 
 /// Why a build failed, in one line: how many errors, and the first one.
 pub(crate) fn summary(error_count: usize, first: &Diagnostic) -> String {
-    let mut line = match error_count {
+    let count = match error_count {
         0 | 1 => "1 error: ".to_owned(),
         several => format!("{several} errors; the first: "),
     };
-    if let Some(file) = &first.file {
-        line.push_str(file);
-        for number in [first.line, first.column].into_iter().flatten() {
-            line.push_str(&format!(":{number}"));
-        }
-        line.push(' ');
-    }
-    line.push_str(&first.message);
-    if let Some(code) = &first.code {
-        line.push_str(&format!(" [{code}]"));
-    }
-    line
+    let place = match (&first.file, first.line, first.column) {
+        (None, _, _) => String::new(),
+        (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column} "),
+        (Some(file), _, _) => format!("{file} "),
+    };
+    let code = first.code.as_ref();
+    let code = code.map_or(String::new(), |code| format!(" [{code}]"));
+    format!("{count}{place}{}{code}", first.message)
 }
 
 #[cfg(test)]

@@ -145,10 +145,10 @@ fn interpret(captured: Captured, envrc: PathBuf) -> Result<Evaluation, DirenvErr
             Err(cause) => return Err(DirenvError::NotJson { envrc, cause }),
         },
     };
-    let watched = exported.get("DIRENV_WATCHES").and_then(Option::as_deref);
-    let (mut watches, direnv) = match watched.map(watches::decode) {
+    let listed = exported.get("DIRENV_WATCHES").and_then(Option::as_deref);
+    let (mut watches, direnv) = match listed.map(watches::decode) {
         None => (Vec::new(), Direnv::Evaluated(envrc.clone())),
-        Some(Some(watches)) => (watches, Direnv::Evaluated(envrc.clone())),
+        Some(Some(known)) => (known, Direnv::Evaluated(envrc.clone())),
         Some(None) => (Vec::new(), Direnv::Unwatched(envrc.clone())),
     };
     if !watches.iter().any(|watch| watch.path == envrc) {

@@ -24,7 +24,7 @@ use crate::{
     children::{Launch, SpawnError, TreeId},
     ids::{BuildId, JobId, Sequence},
     logs::{Append, BuildEnded, BuildEnding, OpenLog},
-    spec::{CargoTarget, CommandLine, Mode, Program, Project},
+    spec::{CargoTarget, CommandLine, Program, Project},
 };
 
 /// What came of a job that nobody cancelled.
@@ -132,13 +132,6 @@ impl Job {
         }
     }
 
-    fn mode(&self) -> Mode {
-        match &self.work {
-            Work::Compile(mode) => *mode,
-            Work::Reuse(artifact) => artifact.mode,
-        }
-    }
-
     /// Does the job, unless the sender of `cancelled` speaks or is dropped: then it ends what it
     /// started, and answers `None` when that is gone.
     pub(crate) async fn run(self, cancelled: oneshot::Receiver<()>) -> Option<Outcome> {
@@ -164,7 +157,7 @@ impl Job {
                 }))
             }
             Plan::Resolve(line) => self.resolved(line, evaluation),
-            Plan::Cargo(target) => compile(self, target, self.mode(), evaluation).await,
+            Plan::Cargo(target) => compile(self, target, self.work.mode(), evaluation).await,
         }
     }
 
@@ -177,7 +170,7 @@ impl Job {
         let program = resolve(&line.program, &variables, &spec.cwd);
         Ok(reused(Artifact {
             build: None,
-            mode: self.mode(),
+            mode: self.work.mode(),
             program: program.map_err(|e| failure(&e))?,
             environment,
         }))

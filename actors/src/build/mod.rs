@@ -14,6 +14,7 @@ pub(crate) mod compile;
 pub(crate) mod complaint;
 pub(crate) mod diagnostics;
 pub(crate) mod direnv;
+pub(crate) mod follow;
 pub(crate) mod job;
 pub(crate) mod messages;
 pub(crate) mod nursery;

@@ -136,7 +136,8 @@ impl Nursery {
         let mut pulses: Vec<(TreeId, Pulse)> = {
             let known = self.known.borrow();
             let found = trees.iter().filter_map(|tree| known.get_key_value(tree));
-            found.map(|(tree, pulse)| (*tree, pulse.clone())).collect()
+            let left = found.filter(|(_, pulse)| !pulse.life().is_gone());
+            left.map(|(tree, pulse)| (*tree, pulse.clone())).collect()
         };
         for (tree, _) in &pulses {
             self.children.terminate(*tree);

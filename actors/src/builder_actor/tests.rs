@@ -1,1 +1,8 @@
+//! The builder with real children and real cargo, and scripts in the place of cargo where the order
+//! of things matters.
 
+mod cargo;
+mod direnv;
+mod order;
+mod spawner;
+mod stage;

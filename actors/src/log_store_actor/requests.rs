@@ -188,13 +188,11 @@ impl Handler<Freeze> for LogStoreActor {
         }: Freeze,
         _: &mut Self::Context,
     ) -> Self::Result {
-        let shelf = self.shelves.get(&(process, kind));
-        let shelf = shelf
-            .filter(|shelf| shelf.len() > 0)
-            .ok_or(NoSuchLog::None)?;
-        let log = shelf.at(index).ok_or(NoSuchLog::Index {
+        let kept = self.shelves.get(&(process, kind));
+        let kept = kept.filter(|kept| kept.len() > 0).ok_or(NoSuchLog::None)?;
+        let log = kept.at(index).ok_or(NoSuchLog::Index {
             index,
-            kept: shelf.len(),
+            kept: kept.len(),
         })?;
         Ok(log.snapshot())
     }

@@ -387,9 +387,10 @@ async fn both_streams_are_kept_in_one_order_and_can_be_told_apart() {
         writeln!(err, "beta {n}").unwrap();
         output.shows(&format!("[main] beta {n}\n")).await;
     }
-    let expected: String = (0..50)
+    let expected: Vec<_> = (0..50)
         .map(|n| format!("   alpha {n}\n   stderr| beta {n}\n"))
         .collect();
+    let expected = expected.concat();
     assert_eq!(found(&store, -1).await.text, expected);
     let pattern = Some(Pattern::parse("^beta 7$").unwrap());
     let stderr = Query {
@@ -406,8 +407,8 @@ async fn ten_thousand_lines_and_more_are_kept_and_what_left_is_counted() {
     let store = silent_store();
     let mut stdout = open_stdout(&store, run(1)).await;
     let child = tokio::task::spawn_blocking(move || {
-        let lines: String = (0..60_000).map(|n| format!("line {n}\n")).collect();
-        stdout.write_all(lines.as_bytes())
+        let lines: Vec<_> = (0..60_000).map(|n| format!("line {n}\n")).collect();
+        stdout.write_all(lines.concat().as_bytes())
     });
     child.await.unwrap().unwrap();
     crash(&store, 1).await;

@@ -224,7 +224,7 @@ fn plain(bytes: &[u8]) -> bool {
         let mut control = false;
         let mut high = false;
         for &byte in block {
-            control |= (byte < 0x20) & (byte != b'\t') & (byte != b'\n') | (byte == 0x7f);
+            control |= byte.is_ascii_control() && byte != b'\t' && byte != b'\n';
             high |= byte >= 0x80;
         }
         if control {

@@ -108,12 +108,12 @@ mod tests {
         let mut lines = Vec::new();
         for piece in pieces {
             intake.take(piece, Instant::now(), &mut |line, end| {
-                lines.push((line.to_vec(), end))
+                lines.push((line.to_vec(), end));
             });
             assert!(intake.size() <= 2 * Intake::LONGEST);
         }
         intake.flush(LineEnd::End, &mut |line, end| {
-            lines.push((line.to_vec(), end))
+            lines.push((line.to_vec(), end));
         });
         lines
     }

@@ -5,19 +5,20 @@
 //! dropped and counted, and a notice says so as soon as there is room again. The log store and the
 //! daemon's logger send here.
 
+mod writer;
+
 use std::{
-    fs::File,
     io::{self, Write},
-    os::fd::{AsFd, OwnedFd},
+    os::fd::AsFd,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
 
 use memchr::memchr_iter;
-use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::Notify;
 
+use self::writer::{Descriptor, write_all};
 use crate::logs::{Stream, text::grouped};
 
 /// The daemon's two outputs. Clones share them.
@@ -244,7 +245,8 @@ impl Outlet {
         Ok(Self { queue, _open: open })
     }
 
-    /// Begins a batch of lines; nobody else's lines come between them.
+    /// Begins a batch of lines; nobody else's lines come between them. As long as it lives, all
+    /// other senders wait, so nothing must be logged by whoever holds it.
     #[must_use]
     pub fn batch<'a>(&'a self, prefix: &'a [u8]) -> Batch<'a> {
         Batch {
@@ -348,84 +350,6 @@ impl Drop for Open {
             state.phase = Phase::Closing;
         }
         self.0.wake(&state);
-    }
-}
-
-/// The thread of one output.
-fn write_all(queue: &Queue, mut output: impl Write) {
-    let mut taken = Vec::new();
-    while take(queue, &mut taken) {
-        for piece in taken.chunks(Outlet::PIECE) {
-            let written = output.write_all(piece).and_then(|()| output.flush());
-            let mut state = queue.lock();
-            state.in_flight -= piece.len();
-            state.stuck = false;
-            if written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-                *state = State {
-                    phase: Phase::Broken,
-                    ..State::default()
-                };
-                queue.idle.notify_all();
-                queue.progress.notify_waiters();
-                return;
-            }
-            drop(state);
-            queue.progress.notify_waiters();
-        }
-        taken.clear();
-    }
-}
-
-/// Waits for something to write and takes all of it. False if nothing will come any more.
-fn take(queue: &Queue, taken: &mut Vec<u8>) -> bool {
-    let mut state = queue.lock();
-    while state.waiting.is_empty() {
-        if state.dropped > 0 {
-            state.notice();
-            break;
-        }
-        // After a flood the memory is given back.
-        taken.shrink_to(Outlet::PIECE);
-        state.waiting.shrink_to(Outlet::PIECE);
-        queue.idle.notify_all();
-        if state.phase != Phase::Open {
-            return false;
-        }
-        state.asleep = true;
-        state = queue
-            .work
-            .wait(state)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.asleep = false;
-    }
-    std::mem::swap(&mut state.waiting, taken);
-    state.in_flight = taken.len();
-    true
-}
-
-/// A descriptor that others may have made non-blocking behind our back (terminals are shared).
-struct Descriptor(File);
-
-impl Descriptor {
-    fn output(fd: OwnedFd) -> Self {
-        Self(File::from(fd))
-    }
-}
-
-impl Write for Descriptor {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match self.0.write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    poll(&mut [PollFd::new(&self.0, PollFlags::OUT)], None)?;
-                }
-                written => return written,
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

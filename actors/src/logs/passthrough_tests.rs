@@ -2,7 +2,7 @@ use std::sync::mpsc;
 
 use super::*;
 
-const PATIENT: Duration = Duration::from_secs(60);
+const PATIENT: Duration = Duration::from_mins(1);
 
 /// An output whose reader takes one write per permission, and shows what it got.
 struct Gate {
@@ -138,4 +138,34 @@ fn an_output_that_somebody_made_non_blocking_loses_nothing() {
     let mut seen = Vec::new();
     io::Read::read_to_end(&mut reader, &mut seen).unwrap();
     assert_eq!(seen.len(), 1_000_000);
+}
+
+#[actix::test]
+async fn only_a_file_is_waited_for_and_not_for_long() {
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
+    let half = vec![b'x'; Outlet::ROOM / 2];
+    for (patience, waits) in [(Patience::None, 0), (Patience::Brief, 1)] {
+        let (open, _, gate) = gate();
+        let outlet = Outlet::start("test", gate, patience).unwrap();
+        outlet.batch(b"").line(&half);
+        outlet.room().await;
+        outlet.room().await;
+        assert_eq!(start.elapsed().as_secs(), waits, "the second wait is none");
+        drop(open);
+    }
+}
+
+#[actix::test]
+async fn a_sender_goes_on_as_soon_as_the_file_has_moved() {
+    let (open, _, gate) = gate();
+    let outlet = Outlet::start("test", gate, Patience::Brief).unwrap();
+    outlet.batch(b"").line(&vec![b'x'; Outlet::ROOM - 1]);
+    let sender = outlet.clone();
+    let waiting = actix::spawn(async move { sender.room().await });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    drop(open);
+    waiting.await.unwrap();
+    assert!(outlet.queue.lock().queued() <= Outlet::ROOM / 2);
 }

@@ -238,7 +238,7 @@ fn naive(lines: &[bool], context: usize, extent: Extent) -> String {
     };
     let mut text = String::new();
     let mut last = None;
-    for n in 0..lines.len() {
+    for (n, &hit) in lines.iter().enumerate() {
         if !chosen.iter().any(|&at| at.abs_diff(n) <= context) {
             continue;
         }
@@ -247,7 +247,7 @@ fn naive(lines: &[bool], context: usize, extent: Extent) -> String {
         }
         last = Some(n);
         let mark = if chosen.contains(&n) { " * " } else { "   " };
-        let _ = writeln!(text, "{mark}{}", if lines[n] { "hit" } else { "miss" });
+        let _ = writeln!(text, "{mark}{}", if hit { "hit" } else { "miss" });
     }
     text
 }

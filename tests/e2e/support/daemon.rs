@@ -82,6 +82,34 @@ impl Daemon {
         (status.code(), stdout, stderr)
     }
 
+    /// Starts one that prints to these; what is piped is collected. Its port is found in the state
+    /// folder, because nobody may be able to read what it says.
+    #[track_caller]
+    #[expect(clippy::disallowed_methods, reason = "the test starts the daemon")]
+    pub(crate) fn start_into(project: &Project, stdout: Stdio, stderr: Stdio) -> Self {
+        let mut command = Self::command(project);
+        let mut child = command.stdout(stdout).stderr(stderr).spawn().unwrap();
+        let output = Arc::new(Mutex::new(String::new()));
+        if let Some(pipe) = child.stdout.take() {
+            follow(pipe, output.clone(), None);
+        }
+        if let Some(pipe) = child.stderr.take() {
+            follow(pipe, output.clone(), None);
+        }
+        let port = eventually("served", || {
+            let ended = child.try_wait().unwrap();
+            project
+                .port()
+                .ok_or((ended, output.lock().unwrap().clone()))
+        });
+        Self {
+            child,
+            project: project.dir(),
+            output,
+            port,
+        }
+    }
+
     /// Its pid.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

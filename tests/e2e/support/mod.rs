@@ -3,15 +3,19 @@
 mod daemon;
 mod gate;
 mod http;
+mod measure;
 mod processes;
 pub(crate) mod project;
+pub(crate) mod shape;
 
 use std::{
     fmt::Debug,
     time::{Duration, Instant},
 };
 
-pub(crate) use self::{daemon::Daemon, gate::Gate, http::Http, processes::*, project::Project};
+pub(crate) use self::{
+    daemon::Daemon, gate::Gate, http::Http, measure::*, processes::*, project::Project,
+};
 
 /// How long anything may take before a test gives up.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);

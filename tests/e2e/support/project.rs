@@ -71,6 +71,19 @@ impl Project {
         self.file("Cargo.toml", manifest).main(body)
     }
 
+    /// Writes a cargo package into a folder of its name; gives the entry of its process.
+    pub(crate) fn package(&self, name: &str, body: &str) -> String {
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n"
+        );
+        self.file(format!("{name}/Cargo.toml"), &manifest);
+        self.file(
+            format!("{name}/src/main.rs"),
+            &format!("fn main() {{ {body} }}"),
+        );
+        format!("[process.{name}]\ntype = \"rust\"\nargs = []\ncwd = \"{name}\"\n")
+    }
+
     /// Rewrites the body of `main`.
     pub(crate) fn main(&self, body: &str) -> &Self {
         self.file("src/main.rs", &format!("fn main() {{\n{body}\n}}\n"))
@@ -93,6 +106,19 @@ impl Project {
             let text = self.read(path);
             text.trim().parse().map_err(|_| text)
         })
+    }
+
+    /// The port in the state folder that a daemon has written.
+    pub(crate) fn port(&self) -> Option<u16> {
+        let folder = self.state_home().join("background-process-manager");
+        let projects = fs::read_dir(folder).ok()?.flatten();
+        let files = projects.map(|project| project.path().join("daemon.json"));
+        let text = files
+            .filter_map(|file| fs::read_to_string(file).ok())
+            .next()?;
+        let daemon: serde_json::Value = serde_json::from_str(&text).ok()?;
+        let (_, port) = daemon["url"].as_str()?.rsplit_once(':')?;
+        port.split('/').next()?.parse().ok()
     }
 
     /// Starts a daemon and waits until it serves.

@@ -1,0 +1,15 @@
+//! The MCP endpoint over a real socket: actors are doubles, everything between is real.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod door;
+mod hostile;
+mod logs;
+mod protocol;
+mod restarts;
+mod status;
+mod support;
+mod tools;
+
+#[path = "../support/doubles.rs"]
+mod doubles;

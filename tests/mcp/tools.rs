@@ -1,0 +1,163 @@
+//! What the tools say about themselves.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::{Running, one};
+
+async fn tools(server: &Running) -> Value {
+    let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+    server.post(list.to_string()).await.json()["result"]["tools"].take()
+}
+
+#[actix_web::test]
+async fn the_list_of_tools_is_as_it_was_written_down() {
+    let tools = tools(&one()).await;
+    let now = serde_json::to_string_pretty(&tools).unwrap() + "\n";
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mcp/tools.json");
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&file, &now).unwrap();
+    }
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        now == written,
+        "tools.json is out of date; UPDATE_SNAPSHOTS=1 writes it:\n{now}"
+    );
+}
+
+#[actix_web::test]
+async fn parameters_are_named_described_and_of_one_type() {
+    let expected: [(&str, &[&str]); 4] = [
+        ("restart", &["process", "timeout_seconds"]),
+        ("get_status", &[]),
+        (
+            "search_logs",
+            &[
+                "process",
+                "pattern",
+                "context_lines",
+                "head",
+                "tail",
+                "index",
+                "stream",
+            ],
+        ),
+        (
+            "search_build_log",
+            &[
+                "process",
+                "pattern",
+                "context_lines",
+                "head",
+                "tail",
+                "index",
+                "stream",
+            ],
+        ),
+    ];
+    let tools = tools(&one()).await;
+    let tools = tools.as_array().unwrap();
+    assert_eq!(tools.len(), expected.len());
+    for (tool, (name, parameters)) in tools.iter().zip(expected) {
+        assert_eq!(tool["name"], name);
+        let description = tool["description"].as_str().unwrap();
+        assert!((100..2_048).contains(&description.len()), "{name}");
+        let schema = tool["inputSchema"].as_object().unwrap();
+        assert_eq!(schema["type"], "object");
+        assert_eq!(schema["additionalProperties"], false);
+        assert!(!schema.contains_key("required"), "{name}");
+        let properties = schema["properties"].as_object().unwrap();
+        let names: Vec<&String> = properties.keys().collect();
+        assert_eq!(names, parameters, "{name}");
+        for (parameter, schema) in properties {
+            assert!(schema["type"].is_string(), "{name} {parameter}");
+            assert!(schema["description"].is_string(), "{name} {parameter}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn schemas_have_nothing_that_strict_clients_refuse() {
+    fn check(place: &str, schema: &Value) {
+        if let Some(fields) = schema.as_object() {
+            assert!(!fields.contains_key("$ref"), "{place}");
+            assert!(!fields.get("type").is_some_and(Value::is_array), "{place}");
+            let format = fields.get("format").filter(|it| it.is_string());
+            assert!(format.is_none_or(|it| it == "date-time"), "{place}");
+            for (key, value) in fields {
+                check(&format!("{place}.{key}"), value);
+            }
+        }
+        for (place_in, value) in schema.as_array().into_iter().flatten().enumerate() {
+            check(&format!("{place}[{place_in}]"), value);
+        }
+    }
+    for tool in tools(&one()).await.as_array().unwrap() {
+        let name = tool["name"].as_str().unwrap();
+        for schema in ["inputSchema", "outputSchema"] {
+            let schema = &tool[schema];
+            for branches in ["anyOf", "oneOf", "allOf"] {
+                assert!(schema.get(branches).is_none(), "{name}");
+            }
+            check(name, schema);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn only_status_and_outcomes_are_structured_and_loaded_at_once() {
+    for tool in tools(&one()).await.as_array().unwrap() {
+        let name = tool["name"].as_str().unwrap();
+        let first = ["restart", "get_status"].contains(&name);
+        assert_eq!(tool["outputSchema"].is_object(), first, "{name}");
+        assert_eq!(
+            tool["_meta"]["anthropic/alwaysLoad"] == true,
+            first,
+            "{name}"
+        );
+        let annotations = &tool["annotations"];
+        assert_eq!(annotations["readOnlyHint"], name != "restart", "{name}");
+        assert_eq!(annotations["destructiveHint"], name == "restart", "{name}");
+        assert_eq!(annotations["openWorldHint"], false, "{name}");
+    }
+}
+
+#[actix_web::test]
+async fn every_field_of_an_answer_is_in_its_schema_and_the_other_way_round() {
+    fn compare(place: &str, schema: &Value, value: &Value) {
+        let branches = schema["anyOf"].as_array();
+        let typed = branches
+            .into_iter()
+            .flatten()
+            .find(|it| it["type"] != "null");
+        let schema = typed.unwrap_or(schema);
+        if let Some(fields) = value.as_object() {
+            let properties = schema["properties"].as_object().unwrap();
+            assert!(fields.keys().eq(properties.keys()), "{place}");
+            let required = schema["required"].as_array().unwrap();
+            assert_eq!(
+                required.len(),
+                fields.len(),
+                "{place}: unknown is null, never missing"
+            );
+            for (key, value) in fields {
+                compare(&format!("{place}.{key}"), &properties[key], value);
+            }
+        }
+        for value in value.as_array().into_iter().flatten() {
+            compare(place, &schema["items"], value);
+        }
+    }
+    let server = one();
+    let tools = tools(&server).await;
+    for tool in &tools.as_array().unwrap()[..2] {
+        let name = tool["name"].as_str().unwrap();
+        let answer = server.call(name, json!({})).await.json();
+        compare(
+            name,
+            &tool["outputSchema"],
+            &answer["result"]["structuredContent"],
+        );
+    }
+}
