@@ -234,6 +234,10 @@ impl Lifecycle {
     /// Nobody has worked on it for long: what runs in another mode is swapped; elsewhere only the
     /// mode of the next attempt changes.
     fn idle(&mut self, mode: Mode, effects: &mut Vec<Effect>) {
+        if !self.waiting.is_empty() {
+            // Whoever waits for a restart works on it.
+            return;
+        }
         let nothing_to_build = self.spec.program.kind() != ProcessType::Rust;
         match &mut self.state {
             State::Running { run } | State::Proving { run, .. } if run.artifact.mode != mode => {
@@ -244,8 +248,7 @@ impl Lifecycle {
                     self.build(Work::Compile(mode), effects);
                 }
             }
-            // A caller who waits for his build has just shown that somebody works on it.
-            State::Building { work, .. } if work.mode() != mode && self.waiting.is_empty() => {
+            State::Building { work, .. } if work.mode() != mode => {
                 self.build(Work::Compile(mode), effects);
             }
             State::BackingOff { then, .. } if then.mode() != mode => *then = Work::Compile(mode),

@@ -1,10 +1,12 @@
 //! Which file is run, wherever cargo put it.
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::support::{
     Project, pid_in,
     project::{RUST, counted, lives},
+    signal,
 };
 
 /// A package with a main that says its name.
@@ -140,4 +142,25 @@ fn the_running_copy_is_not_what_a_build_overwrites_and_copies_are_bounded() {
         .unwrap()
         .count();
     assert!((1..=6).contains(&copies), "{copies} copies of seven builds");
+}
+
+#[test]
+fn a_crash_after_somebody_emptied_the_state_folder_is_mended_by_a_build() {
+    let project = Project::new("emptied");
+    let waits = "release_crash_backoff_initial_seconds = 0.05\n";
+    project
+        .rust(&counted("up"))
+        .config(&format!("{waits}{RUST}"));
+    let daemon = project.start();
+    let old = daemon.until_state("main", "running");
+    std::fs::remove_dir_all(project.state_home()).unwrap();
+    signal(pid_in(&old), Signal::SIGKILL);
+    let new = daemon.until("main", "back", |main| {
+        main["state"] == "running" && main["run"] != old["run"]
+    });
+    assert_eq!(
+        (&new["mode"], project.lines("starts")),
+        (&json!("release"), 2)
+    );
+    daemon.stop();
 }

@@ -8,12 +8,15 @@ use serde_json::{Value, json};
 use crate::support::{
     Daemon, Gate, Project, children_of, eventually, is_alive, pid_in,
     project::{RUST, counted, shell},
-    signal, zombies_of,
+    signal, state_of, zombies_of,
 };
 
 const BROKEN: &str = "let _x: u8 = \"text\";";
 /// So long that nothing happens by itself while a test looks.
-const LONG_WAITS: &str = "dev_crash_wait_seconds = 1000\nrelease_crash_backoff_initial_seconds = 1000\nrelease_crash_backoff_max_seconds = 1000\n";
+const LONG_WAITS: &str = "dev_crash_wait_seconds = 1000
+release_crash_backoff_initial_seconds = 1000
+release_crash_backoff_max_seconds = 1000
+";
 const SHORT_WAITS: &str =
     "dev_crash_wait_seconds = 0.05\nrelease_crash_backoff_initial_seconds = 0.05\n";
 
@@ -378,9 +381,7 @@ fn a_script_whose_interpreter_is_missing_backs_off_and_says_why() {
     let project = Project::new("interpreter");
     let main = "[process.main]\ntype = \"command\"\ncommand = [\"./tool\"]\n";
     project.config(&format!("{LONG_WAITS}{main}"));
-    project.script("tool", "");
-    project.file("text", "#!/no/such/interpreter\n");
-    std::fs::copy(project.dir().join("text"), project.dir().join("tool")).unwrap();
+    project.executable("tool", "#!/no/such/interpreter\n");
     let daemon = project.start();
     let main = daemon.until_state("main", "backing_off");
     assert!(main["events"].to_string().contains("tool"), "{main}");
@@ -440,4 +441,22 @@ fn a_storm_of_crashes_leaves_no_zombie_and_never_two_children() {
             Err(zombies)
         }
     });
+}
+
+#[test]
+fn a_child_that_closes_its_outputs_or_is_stopped_has_not_crashed() {
+    let project = Project::new("closes");
+    project.config(&shell("main", "exec sleep 1000 >&- 2>&-"));
+    let daemon = project.start();
+    let main = daemon.until_state("main", "running");
+    signal(pid_in(&main), Signal::SIGSTOP);
+    eventually("stopped", || match state_of(pid_in(&main)) {
+        Some('T') => Ok(()),
+        other => Err(other),
+    });
+    signal(pid_in(&main), Signal::SIGCONT);
+    let answer = daemon.restart("main");
+    assert_eq!(answer["outcome"], "restarted", "{answer}");
+    let now = daemon.process("main");
+    assert_eq!((&now["crashes"], &now["run"]), (&json!(0), &json!(2)));
 }

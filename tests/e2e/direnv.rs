@@ -6,9 +6,9 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Daemon, Project, eventually, is_alive, pid_in,
+    Daemon, Project, eventually, is_alive, marked, pid_in,
     project::{RUST, counted, shell},
-    signal,
+    signal, until_gone,
 };
 
 /// A project whose direnv knows nothing of the user's.
@@ -54,7 +54,10 @@ impl Direnv {
 }
 
 /// Says the variable of the run, and what it was when cargo compiled the program.
-const SAYS: &str = "println!(\"run {:?}, build {:?}\", std::env::var(\"FLAVOUR\").ok(), option_env!(\"FLAVOUR\"));";
+const SAYS: &str = r#"
+    let run = std::env::var("FLAVOUR").ok();
+    println!("run {:?}, build {:?}", run, option_env!("FLAVOUR"));
+"#;
 const SHOWS: &str = "echo up >> starts; echo flavour $FLAVOUR; exec sleep 1000";
 const AT_ONCE: &str =
     "release_crash_backoff_initial_seconds = 0.05\ndev_crash_wait_seconds = 0.05\n";
@@ -284,4 +287,28 @@ fn a_failing_envrc_says_what_failed_and_is_mended_without_a_restart_of_the_daemo
     direnv.allowed(".", "export FLAVOUR=vanilla\n");
     daemon.until_state("main", "running");
     assert!(daemon.logs("main").contains("vanilla"));
+}
+
+#[test]
+fn an_evaluation_that_never_ends_is_ended_by_the_next_restart_and_by_the_end_of_the_daemon() {
+    let direnv = Direnv::new("direnv-hangs");
+    let project = &direnv.project;
+    project.config(&shell("main", SHOWS));
+    let daemon = direnv.start();
+    let old = daemon.until_state("main", "running");
+    let hang = |number: u32| {
+        direnv.allowed(".", &format!("echo $$ > hangs-{number}\nsleep 1000\n"));
+        let arguments = json!({"process": "main", "timeout_seconds": 0.01});
+        let answer = daemon.call("restart", &arguments);
+        assert_eq!(answer["structuredContent"]["outcome"], "building");
+        assert_eq!(answer["structuredContent"]["pid"], old["pid"]);
+        project.pid_from(&format!("hangs-{number}"))
+    };
+    let first = hang(1);
+    let second = hang(2);
+    until_gone(first);
+    assert!(is_alive(second));
+    assert_eq!(project.lines("starts"), 1);
+    daemon.stop();
+    assert_eq!(marked(&project.dir()), [0; 0]);
 }

@@ -112,7 +112,7 @@ fn a_failed_release_build_leaves_dev_running_and_is_seen_in_the_status() {
 #[test]
 fn a_restart_of_an_npm_process_does_not_change_the_mode_of_a_rust_process() {
     let project = Project::new("npm-mode");
-    let web = "[process.web]\ntype = \"npm\"\ncommand = [\"sh\", \"-c\", \"echo up >> webs; exec sleep 1000\"]\n";
+    let web = shell("web", "echo up >> webs; exec sleep 1000").replace("\"command\"", "\"npm\"");
     let waits = "release_crash_backoff_initial_seconds = 0.05\n";
     project
         .rust(&counted("up"))
@@ -139,7 +139,7 @@ fn a_restart_of_an_npm_process_does_not_change_the_mode_of_a_rust_process() {
 #[test]
 fn idleness_does_not_start_an_npm_process_again() {
     let project = Project::new("npm-idle");
-    let web = "[process.web]\ntype = \"npm\"\ncommand = [\"sh\", \"-c\", \"echo up >> starts; exec sleep 1000\"]\n";
+    let web = shell("web", "echo up >> starts; exec sleep 1000").replace("\"command\"", "\"npm\"");
     project.config(&format!("dev_timeout_hours = 0.0005\n{web}"));
     let daemon = project.start();
     daemon.until_state("web", "running");

@@ -399,3 +399,51 @@ fn a_restart_that_mends_a_failed_first_build_runs() {
     assert_eq!(daemon.restart("main")["outcome"], "restarted");
     assert!(daemon.logs("main").contains("mended"));
 }
+
+#[test]
+fn no_restart_is_lost_however_soon_its_caller_leaves() {
+    const CALLS: usize = 150;
+    let project = Project::new("lost");
+    project.config(&shell("main", "exec sleep 1000"));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    for made in 1..=CALLS {
+        let arguments = json!({"process": "main", "timeout_seconds": 0.0001});
+        daemon.call("restart", &arguments);
+        daemon.until("main", "asked", |main| main["restarts"] == made);
+    }
+}
+
+#[test]
+fn a_superseded_build_does_not_drop_the_queued_build_of_another_process() {
+    let project = Project::new("queue");
+    let names = ["one", "two"];
+    project.config(
+        &names
+            .map(|name| project.package(name, &lives("old")))
+            .concat(),
+    );
+    let gate = Gate::of_package(&project, "one");
+    let daemon = project.start();
+    for name in names {
+        daemon.until_state(name, "running");
+        project.package(name, &lives("new"));
+    }
+    gate.close();
+    let answers = thread::scope(|scope| {
+        let first = scope.spawn(|| daemon.restart("one"));
+        gate.arrived();
+        let other = scope.spawn(|| daemon.restart("two"));
+        daemon.until("two", "asked", |two| two["restarts"] == 1);
+        let second = scope.spawn(|| daemon.restart("one"));
+        daemon.until("one", "asked twice", |one| one["restarts"] == 2);
+        gate.open();
+        [first, other, second].map(|answer| answer.join().unwrap())
+    });
+    for answer in answers {
+        assert_eq!(answer["outcome"], "restarted", "{answer}");
+    }
+    for name in names {
+        assert!(daemon.logs(name).contains("new"), "{name}");
+    }
+}

@@ -79,17 +79,8 @@ fn mcp_answers_while_the_first_build_still_runs_and_says_that_it_builds() {
 #[test]
 fn first_builds_wait_for_each_other_in_the_order_of_the_file() {
     let project = Project::new("order");
-    let mut config = String::new();
-    for name in ["zulu", "alpha", "mike"] {
-        let manifest = format!(
-            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n"
-        );
-        project.file(format!("{name}/Cargo.toml"), &manifest);
-        let main = format!("fn main() {{ {} }}", lives(name));
-        project.file(format!("{name}/src/main.rs"), &main);
-        config += &format!("[process.{name}]\ntype = \"rust\"\nargs = []\ncwd = \"{name}\"\n");
-    }
-    project.config(&config);
+    let entries = ["zulu", "alpha", "mike"].map(|name| project.package(name, &lives(name)));
+    project.config(&entries.concat());
     let gate = Gate::of_package(&project, "zulu");
     gate.close();
     let daemon = project.start();

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::support::{
-    Daemon, Project, children_of, eventually, is_alive, marked, pid_in,
+    Daemon, Gate, Project, children_of, eventually, is_alive, marked, pid_in,
     project::{RUST, lives, shell},
     signal, until_gone, zombies_of,
 };
@@ -66,7 +66,8 @@ fn descendants_do_not_survive_a_restart() {
 fn descendants_do_not_survive_a_crash_and_do_not_write_into_the_log_of_the_next_run() {
     let project = Project::new("tree-crash");
     let chatty = format!(
-        "test -e starts || (setsid sh -c 'while :; do echo from the first; sleep 0.01; done' &)\n{FAMILY}"
+        "test -e starts || (setsid sh -c 'while :; do echo from the first; sleep 0.01; done' &)
+        {FAMILY}"
     );
     project.config(&format!("{AT_ONCE}{}", shell("main", &chatty)));
     let daemon = project.start();
@@ -164,7 +165,11 @@ fn what_a_killed_daemon_left_is_ended_by_the_next_before_it_starts_anything() {
     let side = format!("{}stop_grace_seconds = 0.2\n", shell("side", stubborn));
     // It would tell if the earlier one of it still lived.
     let watchful = format!(
-        "if test -e mine && kill -0 $(cat mine); then echo two at once > fault; fi\necho $$ > mine\n{FAMILY}"
+        "if test -e mine && grep '^State:.[^ZX]' /proc/$(cat mine)/status; then
+            echo two at once > fault
+        fi
+        echo $$ > mine
+        {FAMILY}"
     );
     project.config(&format!(
         "{}stop_grace_seconds = 0.2\n{side}",
@@ -189,6 +194,26 @@ fn what_a_killed_daemon_left_is_ended_by_the_next_before_it_starts_anything() {
     second.prints("that an earlier daemon left");
     second.stop();
     assert_eq!(marked(&project.dir()), [0; 0]);
+}
+
+#[test]
+fn a_build_that_a_killed_daemon_left_is_ended_by_the_next_and_does_not_hold_cargos_lock() {
+    let project = Project::new("build-kill");
+    project.rust(&lives("up")).config(RUST);
+    let gate = Gate::new(&project);
+    gate.close();
+    let mut first = project.start();
+    gate.arrived();
+    let build = marked(&project.dir());
+    assert!(!build.is_empty());
+    first.signal(Signal::SIGKILL);
+    first.ends();
+    let second = project.start();
+    for pid in build {
+        until_gone(pid);
+    }
+    gate.open();
+    second.until_state("main", "running");
 }
 
 #[test]
@@ -301,7 +326,7 @@ fn descriptors(pid: u32) -> Vec<(String, PathBuf)> {
 fn a_child_does_not_inherit_what_systemd_tells_the_daemon_but_everything_else() {
     let project = Project::new("environment");
     let own = "[process.main.env]\nOWN = \"of the entry\"\n";
-    let command = "[process.main]\ntype = \"command\"\ncommand = [\"sh\", \"-c\", \"env > seen.new; mv seen.new seen; exec sleep 1000\"]\n";
+    let command = shell("main", "env > seen.new; mv seen.new seen; exec sleep 1000");
     project.config(&format!("{command}{own}"));
     let private = [
         "NOTIFY_SOCKET",
@@ -351,4 +376,30 @@ fn builds_leave_no_zombie() {
     let answer = daemon.restart("main");
     assert_eq!(answer["ok"], json!(true), "{answer}");
     assert_eq!(children_of(daemon.pid()), [pid_in(&answer)]);
+}
+
+#[test]
+fn nothing_starts_before_a_descendant_that_ignores_sigterm_is_gone() {
+    let project = Project::new("stubborn-descendant");
+    // `before` is the stubborn one of the child before.
+    let script = "cp far before 2> none
+(trap '' TERM; setsid sh -c 'echo $$ > far.new; mv far.new far; while :; do sleep 1000; done' &)
+if test -e before && grep '^State:.[^ZX]' /proc/$(cat before)/status; then echo > fault; fi
+echo up >> starts
+exec sleep 1000";
+    project.config(&format!(
+        "{}stop_grace_seconds = 0.2\n",
+        shell("main", script)
+    ));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let far = project.pid_from("far");
+    let answer = daemon.restart("main");
+    assert_eq!(answer["outcome"], "restarted", "{answer}");
+    assert!(!is_alive(far));
+    assert_eq!(
+        (project.read("fault").as_str(), project.lines("starts")),
+        ("", 2)
+    );
+    assert!(answer["pause_ms"].as_f64().unwrap() >= 200.0, "{answer}");
 }

@@ -426,6 +426,23 @@ fn idleness_builds_release_first_and_a_failed_release_build_leaves_dev_running()
 }
 
 #[test]
+fn idleness_does_not_touch_a_restart_whose_caller_still_waits() {
+    let mut life = Life::running();
+    life.restarts(1);
+    let idle = Event::Idle {
+        mode: Mode::Release,
+    };
+    assert_eq!(life.happens(idle.clone()), []);
+    life.built(2, Mode::Dev);
+    life.happens(Event::TreeGone { run: RunId(1) });
+    assert!(matches!(life.machine.state(), State::Proving { .. }));
+    assert_eq!(life.happens(idle), []);
+    let answer = answer(Ticket(1), Verdict::Restarted);
+    assert!(life.passes(SETTLE).contains(&answer));
+    assert_eq!(life.machine.mode(), Mode::Dev);
+}
+
+#[test]
 fn idleness_changes_only_the_crash_policy_where_nothing_is_built() {
     let mut life = Life::new(npm());
     life.happens(Event::Boot { mode: Mode::Dev });

@@ -33,6 +33,9 @@ fn headline(report: &RestartReport) -> String {
     let meaning = match report.outcome {
         Outcome::Restarted => "the change is live",
         Outcome::Building => "time ran out, the restart goes on",
+        Outcome::BuildFailed if report.build.is_none() => {
+            "it cannot be built or started, the change is not live"
+        }
         Outcome::BuildFailed => "the sources do not build, the change is not live",
         Outcome::Crashed => "the new child died, the change is not live",
         Outcome::ShuttingDown => "the daemon is ending",

@@ -37,8 +37,8 @@ impl Gate {
                     let _ = std::fs::read({fifo:?});
                 }}
             }}",
-            fifo = gate.fifo,
-            arrived = gate.arrived
+            fifo = gate.fifo.to_str().unwrap(),
+            arrived = gate.arrived.to_str().unwrap()
         );
         project.file(format!("{package}/build.rs"), &script);
         gate

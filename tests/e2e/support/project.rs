@@ -49,7 +49,12 @@ impl Project {
 
     /// Writes an executable shell script.
     pub(crate) fn script(&self, path: &str, text: &str) -> &Self {
-        self.file(path, &format!("#!/bin/sh\n{text}\n"));
+        self.executable(path, &format!("#!/bin/sh\n{text}\n"))
+    }
+
+    /// Writes an executable file.
+    pub(crate) fn executable(&self, path: &str, text: &str) -> &Self {
+        self.file(path, text);
         fs::set_permissions(self.dir().join(path), fs::Permissions::from_mode(0o755)).unwrap();
         self
     }
@@ -64,6 +69,19 @@ impl Project {
         let manifest =
             "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n";
         self.file("Cargo.toml", manifest).main(body)
+    }
+
+    /// Writes a cargo package into a folder of its name; gives the entry of its process.
+    pub(crate) fn package(&self, name: &str, body: &str) -> String {
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n"
+        );
+        self.file(format!("{name}/Cargo.toml"), &manifest);
+        self.file(
+            format!("{name}/src/main.rs"),
+            &format!("fn main() {{ {body} }}"),
+        );
+        format!("[process.{name}]\ntype = \"rust\"\nargs = []\ncwd = \"{name}\"\n")
     }
 
     /// Rewrites the body of `main`.
