@@ -74,13 +74,15 @@ async fn outcome(member: &Member) -> Result<RestartReport, ServiceError> {
         mode: Mode::Dev,
         cause: Cause::Requested,
     };
-    match member.restart.send(order).await {
-        Ok(Ok(pending)) => pending.await.map_err(|_| silent()),
-        Ok(Err(ShuttingDown)) => {
+    // A task of its own: actix throws a message away whose sender has gone before it is handled, and
+    // neither a client that hangs up nor a patience that ends takes an order back.
+    match tokio::spawn(member.restart.send(order)).await {
+        Ok(Ok(Ok(pending))) => pending.await.map_err(|_| silent()),
+        Ok(Ok(Err(ShuttingDown))) => {
             let report = member.board.borrow().report(Instant::now());
             Ok(refused(&report))
         }
-        Err(_) => Err(silent()),
+        Ok(Err(_)) | Err(_) => Err(silent()),
     }
 }
 

@@ -399,3 +399,17 @@ fn a_restart_that_mends_a_failed_first_build_runs() {
     assert_eq!(daemon.restart("main")["outcome"], "restarted");
     assert!(daemon.logs("main").contains("mended"));
 }
+
+#[test]
+fn no_restart_is_lost_however_soon_its_caller_leaves() {
+    const CALLS: usize = 150;
+    let project = Project::new("lost");
+    project.config(&shell("main", "exec sleep 1000"));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    for made in 1..=CALLS {
+        let arguments = json!({"process": "main", "timeout_seconds": 0.0001});
+        daemon.call("restart", &arguments);
+        daemon.until("main", "asked", |main| main["restarts"] == made);
+    }
+}
