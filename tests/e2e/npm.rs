@@ -72,11 +72,15 @@ fn a_restart_of_npm_run_dev_leaves_no_node_behind_and_the_port_is_free_for_the_n
         TcpStream::connect(("127.0.0.1", port)).unwrap();
         assert_eq!(children_of(daemon.pid()), [pid_in(&answer)]);
         assert!(descendants_of(pid_in(&answer)).contains(&node));
-        let log = daemon.logs("web");
-        assert!(
-            log.contains("listening on") && !log.contains("EADDRINUSE"),
-            "{log}"
-        );
+        eventually("the line of the new server", || {
+            let log = daemon.logs("web");
+            assert!(!log.contains("EADDRINUSE"), "{log}");
+            if log.contains("listening on") {
+                Ok(())
+            } else {
+                Err(log)
+            }
+        });
     }
     assert_eq!(daemon.process("web")["crashes"], 0);
     daemon.stop();
