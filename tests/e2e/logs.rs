@@ -163,15 +163,16 @@ fn a_run_whose_pipe_is_held_by_somebody_who_escaped_ends_all_the_same() {
 
 #[test]
 fn both_streams_keep_their_order_and_nothing_is_written_into_the_text() {
-    // A pause between the lines, so that the order is certain: each is answered by a reader.
+    // Each line waits until the one before was read. A pipe of its own for each turn: the second
+    // `read` on the same one could meet the end that the first writer still holds.
     let project = prints(
         "streams",
-        "mkfifo turn; echo alpha; read go < turn; echo beta >&2; read go < turn; echo gamma; exec sleep 1000",
+        "mkfifo one two; echo alpha; read go < one; echo beta >&2; read go < two; echo gamma; exec sleep 1000",
     );
     let daemon = project.start();
-    for shown in ["alpha", "beta"] {
+    for (shown, turn) in [("alpha", "one"), ("beta", "two")] {
         logged(&daemon, &json!({}), shown);
-        std::fs::write(project.dir().join("turn"), "go\n").unwrap();
+        std::fs::write(project.dir().join(turn), "go\n").unwrap();
     }
     let all = logged(&daemon, &json!({}), "gamma");
     assert_eq!(
