@@ -77,7 +77,10 @@ impl CrashPolicy {
 
 /// `first` × `growth`ⁿ⁻¹, without overflow.
 fn grown(first: Duration, growth: f64, n: u32) -> Duration {
-    let exponent = i32::try_from(n.saturating_sub(1)).unwrap_or(i32::MAX);
+    // Far beyond any wait, and not yet infinite: zero times infinity would not be zero.
+    let exponent = i32::try_from(n.saturating_sub(1))
+        .unwrap_or(i32::MAX)
+        .min(500);
     Duration::try_from_secs_f64(first.as_secs_f64() * growth.powi(exponent))
         .unwrap_or(Duration::MAX)
 }
@@ -176,6 +179,12 @@ mod tests {
             waits(&policy(1.0, 300.0), Mode::Dev, &[LONG; 3]),
             [120.0, 120.0, 120.0]
         );
+    }
+
+    #[test]
+    fn an_initial_wait_of_zero_stays_zero_over_thousands_of_crashes() {
+        let found = waits(&policy(0.0, 300.0), Mode::Release, &vec![LONG; 3000]);
+        assert_eq!(found.last(), Some(&0.0));
     }
 
     #[test]

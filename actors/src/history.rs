@@ -144,6 +144,7 @@ impl Picture {
     /// Takes it. `pid_of` knows the children.
     pub fn take(
         spec: &Arc<ProcessSpec>,
+        mode: Mode,
         machine: &Lifecycle,
         history: &History,
         pid_of: impl Fn(RunId) -> Option<u32>,
@@ -152,7 +153,7 @@ impl Picture {
         Self {
             spec: spec.clone(),
             state: state_name(machine.state()),
-            mode: machine.mode(),
+            mode,
             serving: serving.map(|run| (run.id, pid_of(run.id), run.since)),
             health: serving.map(|run| health(machine, run)),
             behind: serving.and_then(|run| history.behind(run.artifact.build)),
@@ -163,6 +164,15 @@ impl Picture {
             },
             history: history.clone(),
         }
+    }
+}
+
+impl Picture {
+    /// Whether what runs outlived the longest wait: its next crash begins a new row.
+    fn is_stable(&self, now: Instant) -> bool {
+        let longest = self.spec.crash_policy.longest(self.mode);
+        self.serving
+            .is_some_and(|(.., since)| now.saturating_duration_since(since) > longest)
     }
 }
 
@@ -182,7 +192,11 @@ impl Snapshot for Picture {
             uptime_seconds: self.serving.map(|(.., since)| age(since)),
             restarts: self.history.restarts,
             crashes: self.history.crashes,
-            crashes_in_a_row: self.crashes_in_a_row,
+            crashes_in_a_row: if self.is_stable(now) {
+                0
+            } else {
+                self.crashes_in_a_row
+            },
             next_attempt_in_seconds: self
                 .next_attempt
                 .map(|at| rounded(at.saturating_duration_since(now))),
@@ -206,7 +220,7 @@ impl Snapshot for Picture {
 
 fn state_name(state: &State) -> StateName {
     match state {
-        State::Idle | State::Gone => StateName::Stopped,
+        State::Idle { .. } | State::Gone => StateName::Stopped,
         State::Building { .. } => StateName::Building,
         State::Stopping { .. } => StateName::Stopping,
         State::Proving { .. } => StateName::Proving,

@@ -106,9 +106,11 @@ fn lineage<'a>(
     iter::successors(Some(stat), |stat| processes.get(&stat.parent)).take(processes.len())
 }
 
+/// The same path may mean another project in a container that we can see into.
 fn is_marked(pid: u32, project: &Path) -> bool {
     let environment = proc_table::environment_of(pid);
     proc_table::has_entry(&environment, PROJECT_MARKER, project.as_os_str().as_bytes())
+        && proc_table::shares_our_pids(pid)
 }
 
 /// Our own pid and those that we descend from.

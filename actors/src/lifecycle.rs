@@ -44,6 +44,9 @@ pub use event::{Effect, Event, Verdict};
 use state::{Leaving, Patience};
 pub use state::{Next, Run, Serving, State};
 
+/// What stands in the place of the state while the next one is made of it.
+const PASSING: State = State::Gone;
+
 /// The machine.
 #[derive(Debug)]
 pub struct Lifecycle {
@@ -66,7 +69,7 @@ impl Lifecycle {
             spec,
             runs,
             jobs: Sequence::new(),
-            state: State::Idle,
+            state: State::Idle { wanted: None },
             leaving: Vec::new(),
             good: None,
             row: CrashRow::default(),
@@ -120,11 +123,13 @@ impl Lifecycle {
                 next: Next::Prove(artifact),
             }
             | State::Building {
-                serving: Serving::Awaited(artifact),
+                serving: Serving::InHand(artifact) | Serving::Awaited(artifact),
                 ..
             } => artifact.mode,
             State::Building { work, .. } | State::BackingOff { then: work, .. } => work.mode(),
-            State::Idle | State::Stopping { next: Next::Gone } | State::Gone => Mode::Release,
+            State::Idle { .. } | State::Stopping { next: Next::Gone } | State::Gone => {
+                Mode::Release
+            }
         }
     }
 
@@ -167,7 +172,7 @@ impl Lifecycle {
             });
         let state = match &self.state {
             State::Proving { until, .. } | State::BackingOff { until, .. } => Some(*until),
-            _ => None,
+            _ => self.unproved().map(|(_, at)| at),
         };
         patience.chain(state).min()
     }
@@ -175,6 +180,7 @@ impl Lifecycle {
     /// Takes an event and returns what to do.
     pub fn step(&mut self, event: Event, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
+        self.note_proof(now);
         match event {
             Event::Boot { mode } => self.boot(mode, &mut effects),
             Event::Restart { mode, ticket } => self.restart(mode, ticket, &mut effects),
@@ -192,33 +198,35 @@ impl Lifecycle {
     }
 
     fn boot(&mut self, mode: Mode, effects: &mut Vec<Effect>) {
-        if self.state == State::Idle {
-            self.build(Work::Compile(mode), effects);
+        if let State::Idle { wanted } = self.state {
+            self.build(Work::Compile(wanted.unwrap_or(mode)), effects);
         }
     }
 
     fn restart(&mut self, mode: Mode, ticket: Ticket, effects: &mut Vec<Effect>) {
-        if matches!(
-            self.state,
-            State::Gone | State::Stopping { next: Next::Gone }
-        ) {
+        if self.is_ending() {
             effects.push(answer(ticket, Verdict::ShuttingDown));
             return;
         }
         self.waiting.push(ticket);
         self.row = CrashRow::default();
-        self.build(Work::Compile(mode), effects);
+        if let State::Idle { wanted } = &mut self.state {
+            // The daemon is not ready to start anything: what an earlier one left may still live.
+            *wanted = Some(mode);
+        } else {
+            self.build(Work::Compile(mode), effects);
+        }
     }
 
     /// Asks for a build; what runs goes on.
     fn build(&mut self, work: Work, effects: &mut Vec<Effect>) {
-        let serving = match mem::replace(&mut self.state, State::Idle) {
+        let serving = match mem::replace(&mut self.state, PASSING) {
             State::Building { serving, .. } => serving,
             State::Proving { run, .. } | State::Running { run } => Serving::Current(run),
             State::Stopping {
                 next: Next::Prove(artifact),
-            } => Serving::Awaited(artifact),
-            State::Idle
+            } => Serving::InHand(artifact),
+            State::Idle { .. }
             | State::BackingOff { .. }
             | State::Stopping { next: Next::Gone }
             | State::Gone => Serving::Nobody,
@@ -261,7 +269,7 @@ impl Lifecycle {
             return;
         };
         match serving {
-            Serving::Nobody | Serving::Awaited(_) => {}
+            Serving::Nobody | Serving::InHand(_) | Serving::Awaited(_) => {}
             Serving::Current(run) | Serving::StandIn(run) => self.leave(&run, now, effects),
         }
         self.state = State::Stopping {
@@ -275,7 +283,7 @@ impl Lifecycle {
         };
         match (serving, work) {
             (Serving::Current(run) | Serving::StandIn(run), _) => self.resume(run),
-            (Serving::Awaited(artifact), _) => {
+            (Serving::InHand(artifact) | Serving::Awaited(artifact), _) => {
                 self.state = State::Stopping {
                     next: Next::Prove(artifact),
                 };
@@ -312,7 +320,7 @@ impl Lifecycle {
                 patience: Patience::Ended,
             });
         }
-        match mem::replace(&mut self.state, State::Idle) {
+        match mem::replace(&mut self.state, PASSING) {
             State::Proving { run, .. } => {
                 self.crashed(&run, now, effects);
                 self.answer_all(Verdict::Crashed { run: run.id, exit }, effects);
@@ -373,9 +381,33 @@ impl Lifecycle {
                 }
             }
             State::Proving { run, .. } | State::Running { run } => self.leave(&run, now, effects),
-            State::Idle | State::Stopping { .. } | State::BackingOff { .. } => {}
+            State::Idle { .. } | State::Stopping { .. } | State::BackingOff { .. } => {}
         }
         self.answer_all(Verdict::ShuttingDown, effects);
+    }
+
+    /// Whoever serves during a build proves himself by the time he lived.
+    fn note_proof(&mut self, now: Instant) {
+        if let Some(artifact) = self
+            .unproved()
+            .filter(|(_, at)| *at <= now)
+            .map(|(artifact, _)| artifact)
+        {
+            self.good = Some(artifact.clone());
+        }
+    }
+
+    /// What serves during a build without having proved itself, and when it will have.
+    fn unproved(&self) -> Option<(&Artifact, Instant)> {
+        match &self.state {
+            State::Building {
+                serving: Serving::Current(run) | Serving::StandIn(run),
+                ..
+            } if self.good.as_ref() != Some(&run.artifact) => {
+                Some((&run.artifact, run.since + self.spec.settle))
+            }
+            _ => None,
+        }
     }
 
     /// What is due by `now`, and what waited for a place that is free now.
@@ -386,7 +418,7 @@ impl Lifecycle {
                 effects.push(Effect::Kill { run: leaving.run });
             }
         }
-        match mem::replace(&mut self.state, State::Idle) {
+        match mem::replace(&mut self.state, PASSING) {
             State::BackingOff { until, then } if until <= now => self.build(then, effects),
             State::Proving { run, until } if until <= now => {
                 self.good = Some(run.artifact.clone());
@@ -407,17 +439,17 @@ impl Lifecycle {
                 self.state = State::Gone;
                 effects.push(Effect::Gone);
             }
-            State::Building {
-                job,
-                work,
-                serving: Serving::Awaited(artifact),
-            } if self.leaving.is_empty() => {
-                let run = self.start(artifact, now, effects);
-                self.state = State::Building {
-                    job,
-                    work,
-                    serving: Serving::StandIn(run),
+            State::Building { job, work, serving } => {
+                let serving = match serving {
+                    Serving::InHand(artifact) if self.leaving.is_empty() => {
+                        Serving::Current(self.start(artifact, now, effects))
+                    }
+                    Serving::Awaited(artifact) if self.leaving.is_empty() => {
+                        Serving::StandIn(self.start(artifact, now, effects))
+                    }
+                    other => other,
                 };
+                self.state = State::Building { job, work, serving };
             }
             other => self.state = other,
         }
@@ -456,7 +488,7 @@ impl Lifecycle {
     }
 
     fn take_build(&mut self, wanted: JobId) -> Option<(Work, Serving)> {
-        match mem::replace(&mut self.state, State::Idle) {
+        match mem::replace(&mut self.state, PASSING) {
             State::Building { job, work, serving } if job == wanted => Some((work, serving)),
             other => {
                 self.state = other;

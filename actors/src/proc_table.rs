@@ -1,9 +1,17 @@
 //! What the kernel tells about processes under `/proc`. Reads only; a process that is gone is `None`
 //! or an empty list, never an error.
 
-use std::{collections::HashSet, fs};
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    io::{self, Read},
+    path::Path,
+};
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::{
+    io::Errno,
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
 use serde::{Deserialize, Serialize};
 
 /// One process, also after its pid was given to another.
@@ -34,7 +42,7 @@ impl Stat {
     /// Reads it.
     #[must_use]
     pub fn of(pid: u32) -> Option<Self> {
-        Self::parse(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+        Self::parse(pid, &read(format!("/proc/{pid}/stat")).ok()?)
     }
 
     fn parse(pid: u32, text: &str) -> Option<Self> {
@@ -84,11 +92,42 @@ impl Identity {
 
     /// Sends a signal to this very process, and to nobody else when it is gone.
     pub fn signal(self, signal: Signal) {
-        if let Some(descriptor) = self.open() {
-            // It may have ended since, or belong to another user: both show when its end is awaited.
-            let _ = pidfd_send_signal(descriptor, signal);
+        let Some(descriptor) = self.open() else {
+            return;
+        };
+        match pidfd_send_signal(descriptor, signal) {
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(error) => log::warn!("cannot send {signal:?} to process {}: {error}", self.pid),
         }
     }
+}
+
+/// Reads a file that says nothing about its size, without asking for it: these reads stand between a
+/// crash and the next start.
+fn read(path: impl AsRef<Path>) -> io::Result<String> {
+    let mut bytes = Vec::with_capacity(1024);
+    File::open(path)?.take(u64::MAX).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Pids of our own children, zombies included: of those that this thread started, and of those that
+/// were re-parented to us, who are counted to the first thread.
+#[must_use]
+pub fn own_children() -> Vec<u32> {
+    let me = std::process::id();
+    let first = read(format!("/proc/self/task/{me}/children"));
+    let (Ok(first), Ok(own)) = (first, read("/proc/thread-self/children")) else {
+        return children_of(me);
+    };
+    let mut found: Vec<u32> = numbers(&first).chain(numbers(&own)).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn numbers(list: &str) -> impl Iterator<Item = u32> {
+    list.split_ascii_whitespace()
+        .filter_map(|number| number.parse().ok())
 }
 
 /// Pids of the children of `pid`, zombies included. Complete for our own process, because only we
@@ -100,7 +139,7 @@ pub fn children_of(pid: u32) -> Vec<u32> {
     };
     let mut lists = Vec::new();
     for task in tasks.flatten() {
-        match fs::read_to_string(task.path().join("children")) {
+        match read(task.path().join("children")) {
             Ok(list) => lists.push(list),
             // A thread that just ended handed its children to another one of the process. A kernel
             // without these lists is slower but not wrong.
@@ -108,8 +147,7 @@ pub fn children_of(pid: u32) -> Vec<u32> {
             Err(_) => {}
         }
     }
-    let numbers = lists.iter().flat_map(|list| list.split_ascii_whitespace());
-    numbers.filter_map(|number| number.parse().ok()).collect()
+    lists.iter().flat_map(|list| numbers(list)).collect()
 }
 
 fn children_by_parent(parent: u32) -> Vec<u32> {
@@ -163,6 +201,18 @@ pub fn has_entry(environment: &[u8], name: &str, value: &[u8]) -> bool {
             .and_then(|rest| rest.strip_prefix(b"="))
             == Some(value)
     })
+}
+
+/// Whether this process lives in our pid namespace; yes where nothing can be told.
+#[must_use]
+pub fn shares_our_pids(pid: u32) -> bool {
+    match (
+        fs::read_link(format!("/proc/{pid}/ns/pid")),
+        fs::read_link("/proc/self/ns/pid"),
+    ) {
+        (Ok(theirs), Ok(ours)) => theirs == ours,
+        _ => true,
+    }
 }
 
 /// Identifies this boot of the system: pids and start times mean nothing in another one.

@@ -102,8 +102,8 @@ pub struct ProcessActor {
     attempt: Attempt,
     /// When the child that is being replaced was told to leave.
     left_at: Option<Instant>,
-    /// The mode that the idle clock knows of.
-    told_mode: Mode,
+    /// The mode as readers and the idle clock know it.
+    mode: Mode,
     board: watch::Sender<Arc<dyn Snapshot>>,
     alarm: Option<(Instant, SpawnHandle)>,
     awaiting_end: Vec<oneshot::Sender<()>>,
@@ -123,10 +123,10 @@ impl ProcessActor {
     pub fn new(spec: Arc<ProcessSpec>, ports: Ports, runs: Sequence<RunId>) -> (Self, Board) {
         let machine = Lifecycle::new(spec.clone(), runs);
         let history = History::new();
-        let picture = Picture::take(&spec, &machine, &history, |_| None);
+        let picture = Picture::take(&spec, machine.mode(), &machine, &history, |_| None);
         let (board, reader) = watch::channel(Arc::new(picture) as Arc<dyn Snapshot>);
         let actor = Self {
-            told_mode: machine.mode(),
+            mode: machine.mode(),
             spec,
             ports,
             machine,
@@ -249,7 +249,9 @@ impl ProcessActor {
                 );
                 let text = format!("up (run {run}, pid {}, {})", child.pid, artifact.mode);
                 log::info!("{}: {text}", self.spec.name);
-                let kind = if self.machine.is_awaited() {
+                // A stand-in for one that crashed is not what the callers wait for.
+                let proving = matches!(self.machine.state(), State::Proving { .. });
+                let kind = if proving && self.machine.is_awaited() {
                     EventKind::Restarted
                 } else {
                     EventKind::Started
@@ -341,8 +343,9 @@ impl ProcessActor {
 
     fn publish(&mut self) {
         let mode = self.machine.mode();
-        if mode != self.told_mode && !matches!(self.machine.state(), State::Gone) {
-            self.told_mode = mode;
+        // At the end nothing is of any mode: the last one stands.
+        if mode != self.mode && !self.machine.is_ending() {
+            self.mode = mode;
             self.history.note(EventKind::Mode, format!("now {mode}"));
             self.ports.mode.do_send(ModeChanged {
                 process: self.spec.name.clone(),
@@ -350,7 +353,7 @@ impl ProcessActor {
             });
         }
         let pid_of = |run| self.live.get(&run).map(|live| live.pid);
-        let picture = Picture::take(&self.spec, &self.machine, &self.history, pid_of);
+        let picture = Picture::take(&self.spec, self.mode, &self.machine, &self.history, pid_of);
         self.board.send_replace(Arc::new(picture));
     }
 
@@ -387,7 +390,7 @@ impl ProcessActor {
         let answer = Answer {
             process: &self.spec.name,
             attempt,
-            mode: self.machine.mode(),
+            mode: self.mode,
             serving: serving.map(|run| (run.id, self.live.get(&run.id).map(|live| live.pid))),
             behind: serving.and_then(|run| self.history.behind(run.artifact.build)),
             last_exit: self.history.last_exit(),

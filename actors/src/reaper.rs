@@ -15,19 +15,12 @@ use std::{
     path::PathBuf,
     process::{Command, Stdio},
     rc::Rc,
+    time::Duration,
 };
 
-use nix::{
-    errno::Errno,
-    sys::signal::{Signal as GroupSignal, killpg},
-    unistd::Pid as GroupId,
-};
 use process_wrap::std::{CommandWrap, ProcessSession};
 use rustix::process::Signal;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::Notify,
-};
+use tokio::{net::UnixStream, sync::Notify};
 
 use crate::{
     children::{Children, Launch, Owner, SpawnError, Spawned, TreeId},
@@ -37,11 +30,14 @@ use crate::{
 mod forest;
 pub mod ledger;
 
-use forest::{Forest, LeaderState, Pressure};
+use forest::Forest;
 use ledger::Ledger;
 
 /// The variable that names the project a child belongs to: what a dead daemon left is found by it.
 pub const PROJECT_MARKER: &str = "BPM_PROJECT";
+/// How long the list of children on disk may name one that is gone. Harmless: it is known by its start
+/// time as well.
+const LEDGER_LAG: Duration = Duration::from_millis(50);
 const PROCESS_MARKER: &str = "BPM_PROCESS";
 const RUN_MARKER: &str = "BPM_RUN";
 
@@ -60,7 +56,7 @@ impl Reaper {
     /// When the kernel refuses either.
     pub fn start(project: PathBuf, ledger: Ledger) -> io::Result<Self> {
         nix::sys::prctl::set_child_subreaper(true)?;
-        let mut deaths = signal(SignalKind::child())?;
+        let deaths = deaths()?;
         let forest = Forest::new(project, ledger);
         let reaper = Self {
             forest: Rc::new(RefCell::new(forest)),
@@ -68,7 +64,9 @@ impl Reaper {
         };
         let round = reaper.clone();
         actix::spawn(async move {
-            while deaths.recv().await.is_some() {
+            // An error would mean that our own end of the pair is closed.
+            while deaths.readable().await.is_ok() {
+                while deaths.try_read(&mut [0; 64]).is_ok_and(|count| count > 0) {}
                 round.round();
             }
         });
@@ -115,17 +113,13 @@ impl Reaper {
             owner(event);
         }
         self.reaped.notify_waiters();
-    }
-
-    /// Applies what changed outside of a round.
-    fn press(&self, tree: TreeId) {
-        let mut forest = self.forest.borrow_mut();
-        if let Some(tree) = forest.trees.get(&tree)
-            && tree.leader_state == LeaderState::Reaped
-        {
-            // Whoever is killed here sends SIGCHLD, and the next round sees the end.
-            let strays = forest.strays();
-            forest.press_strays(&strays);
+        if self.forest.borrow().ledger.is_behind() {
+            let reaper = self.clone();
+            actix::spawn(async move {
+                // A crashed child is started again first, which writes the list anyway.
+                tokio::time::sleep(LEDGER_LAG).await;
+                reaper.forest.borrow_mut().ledger.catch_up();
+            });
         }
     }
 }
@@ -161,36 +155,11 @@ impl Children for Reaper {
     }
 
     fn terminate(&self, id: TreeId) {
-        if let Some(tree) = self.forest.borrow_mut().trees.get_mut(&id) {
-            let members = tree.remember();
-            if tree.leader_state == LeaderState::Alive {
-                signal_group(tree.leader.pid, GroupSignal::SIGTERM);
-                // A stopped process would only see the first signal when it goes on.
-                signal_group(tree.leader.pid, GroupSignal::SIGCONT);
-            }
-            let in_group = |stat: &&Stat| stat.group == tree.leader.pid;
-            let asked = members
-                .iter()
-                .filter(in_group)
-                .map(|stat| stat.identity)
-                .collect();
-            tree.pressure = Pressure::Asked(asked);
-        }
-        self.press(id);
+        self.forest.borrow_mut().terminate(id);
     }
 
     fn kill(&self, id: TreeId) {
-        if let Some(tree) = self.forest.borrow_mut().trees.get_mut(&id) {
-            tree.remember();
-            tree.pressure = Pressure::Killed;
-            if tree.leader_state == LeaderState::Alive {
-                signal_group(tree.leader.pid, GroupSignal::SIGKILL);
-            }
-            tree.remembered
-                .iter()
-                .for_each(|member| member.signal(Signal::KILL));
-        }
-        self.press(id);
+        self.forest.borrow_mut().kill(id);
     }
 }
 
@@ -212,14 +181,13 @@ fn command(launch: &Launch, project: &std::path::Path) -> CommandWrap {
     wrapped
 }
 
-fn signal_group(leader: u32, signal: GroupSignal) {
-    let Ok(group) = i32::try_from(leader) else {
-        return;
-    };
-    match killpg(GroupId::from_raw(group), signal) {
-        Ok(()) | Err(Errno::ESRCH) => {}
-        Err(error) => log::warn!("cannot send {signal} to process group {group}: {error}"),
-    }
+/// A byte for every SIGCHLD, or for several. Tokio's own signals wake whichever thread's runtime comes
+/// first, and that thread ours; here the first to know is the one that acts.
+fn deaths() -> io::Result<UnixStream> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(signal_hook::consts::SIGCHLD, theirs)?;
+    UnixStream::from_std(ours)
 }
 
 fn non_blocking(pipe: OwnedFd) -> io::Result<OwnedFd> {

@@ -30,6 +30,8 @@ struct Child {
     pid: u32,
     events: mpsc::UnboundedReceiver<TreeEvent>,
     stdout: OwnedFd,
+    /// Held open: a child that writes to a closed pipe dies.
+    _stderr: OwnedFd,
 }
 
 impl Scene {
@@ -71,6 +73,7 @@ impl Scene {
             pid: spawned.pid,
             events,
             stdout: spawned.stdout,
+            _stderr: spawned.stderr,
         }
     }
 }
@@ -252,4 +255,35 @@ async fn what_a_dead_daemon_left_is_found_by_its_marks_and_ended() {
     assert!(ended >= 2, "only {ended} were found");
     child.ends().await;
     assert!(!pids.iter().any(|pid| is_there(*pid)));
+}
+
+#[actix::test]
+async fn what_a_child_starts_while_it_shuts_down_may_finish_within_the_grace() {
+    let scene = Scene::new();
+    let mut child = scene.spawn(concat!(
+        "trap 'sh -c \"echo saving > state; sleep 0.1; echo saved > state\" & exit 0' TERM; ",
+        "echo $$; while :; do sleep 0.01; done"
+    ));
+    child.prints(1).await;
+    scene.reaper.terminate(child.tree);
+    assert_eq!(
+        child.ends().await,
+        [TreeEvent::Exited(Exit::Code(0)), TreeEvent::Gone]
+    );
+    let state = std::fs::read_to_string(scene.folder.path().join("state")).unwrap();
+    assert_eq!(state, "saved\n");
+}
+
+#[actix::test]
+async fn one_that_escaped_before_the_stop_is_asked_as_well() {
+    let scene = Scene::new();
+    let mut child = scene.spawn(concat!(
+        "(setsid sh -c 'trap \"echo asked > asked; exit 0\" TERM; echo $$; while :; do sleep 0.01; done' &); ",
+        "while :; do sleep 0.01; done"
+    ));
+    child.prints(1).await;
+    scene.reaper.terminate(child.tree);
+    child.ends().await;
+    let asked = std::fs::read_to_string(scene.folder.path().join("asked")).unwrap();
+    assert_eq!(asked, "asked\n");
 }

@@ -20,6 +20,7 @@ pub(super) fn start(outputs: &Passthrough) {
     Builder::new()
         // They report every connection as news; a filter that names them still gets them.
         .filter_module("rmcp", LevelFilter::Warn)
+        .filter_module("tracing", LevelFilter::Warn)
         .filter_module("actix_server", LevelFilter::Warn)
         .parse_filters(&filter)
         .format_target(false)

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use crate::{
     artifact::{Artifact, Work},
     ids::{JobId, RunId},
+    spec::Mode,
 };
 
 /// A child and what it was started from.
@@ -21,8 +22,11 @@ pub struct Run {
 /// Where a process stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Not asked to run yet.
-    Idle,
+    /// The daemon has not said yet that anything may start.
+    Idle {
+        /// The mode of a restart that was asked for meanwhile.
+        wanted: Option<Mode>,
+    },
     /// The builder works for it.
     Building {
         /// The request that is awaited.
@@ -67,7 +71,10 @@ pub enum Serving {
     Nobody,
     /// The one that served when the build began.
     Current(Run),
-    /// Nobody yet: this artifact is started as soon as its predecessor is gone.
+    /// Nobody yet: what an earlier build made is started as soon as its predecessor is gone, and is
+    /// the current one then.
+    InHand(Artifact),
+    /// Nobody yet: the last good artifact is started as soon as the one that crashed is gone.
     Awaited(Artifact),
     /// The last good artifact took the place of one that crashed; that happens once per build.
     StandIn(Run),

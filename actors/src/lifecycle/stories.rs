@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use proptest::prelude::*;
 
 use super::{
-    tests::{artifact, rust},
+    tests::{SETTLE, artifact, rust},
     *,
 };
 
@@ -229,7 +229,7 @@ impl World {
 
         let unanswered = u64::try_from(self.answered.len()).unwrap() < self.asked;
         match self.machine.state() {
-            State::Idle => assert!(!unanswered),
+            State::Idle { .. } => assert!(self.alive.is_empty() && self.job.is_none()),
             State::Building { .. } => assert!(self.job.is_some(), "nobody builds"),
             State::Stopping { .. } => assert!(!self.trees.is_empty(), "it waits for nobody"),
             State::Proving { .. } => assert!(self.machine.deadline().is_some()),
@@ -239,6 +239,12 @@ impl World {
                 assert!(self.machine.deadline().is_some(), "no attempt is scheduled");
             }
             State::Gone => assert!(self.gone && !unanswered),
+        }
+        if let Some(run) = self.machine.serving()
+            && self.now >= run.since + SETTLE
+        {
+            let good = self.machine.good();
+            assert_eq!(good, Some(&run.artifact), "it lived and is not good");
         }
         assert!(
             !self.shut_down || self.job.is_none(),
@@ -298,7 +304,12 @@ fn every_story_of_six_events_keeps_the_rules() {
 #[test]
 fn every_story_of_six_events_after_a_dev_run_proved_itself_keeps_the_rules() {
     let mut world = World::new(Instant::now());
-    for deed in [Deed::Restart, Deed::BuildSucceeds, Deed::AlarmRings] {
+    for deed in [
+        Deed::Restart,
+        Deed::Boot,
+        Deed::BuildSucceeds,
+        Deed::AlarmRings,
+    ] {
         assert!(world.happens(deed));
     }
     assert!(matches!(world.machine.state(), State::Running { .. }));

@@ -426,6 +426,55 @@ fn idleness_builds_release_first_and_a_failed_release_build_leaves_dev_running()
 }
 
 #[test]
+fn a_restart_before_the_daemon_may_start_anything_waits_and_then_builds_in_its_mode() {
+    let mut life = Life::new(rust());
+    assert!(life.restarts(1).is_empty());
+    let effects = life.happens(Event::Boot {
+        mode: Mode::Release,
+    });
+    assert!(matches!(
+        effects,
+        [Effect::Build {
+            work: Work::Compile(Mode::Dev),
+            ..
+        }]
+    ));
+    life.built(1, Mode::Dev);
+    assert_eq!(
+        Life::answers(life.passes(SETTLE)),
+        [(1, Verdict::Restarted)]
+    );
+}
+
+#[test]
+fn a_run_that_a_restart_met_in_its_first_second_proves_itself_while_the_build_goes_on() {
+    let mut life = Life::new(rust());
+    life.happens(Event::Boot {
+        mode: Mode::Release,
+    });
+    life.built(1, Mode::Release);
+    life.restarts(1);
+    assert_eq!(life.machine.deadline(), Some(life.now + SETTLE));
+    life.passes(SETTLE);
+    life.built(2, Mode::Dev);
+    life.dies(1);
+    life.dies(2);
+    life.passes(Duration::from_mins(2));
+    assert_eq!(Life::starts(life.build_fails()), [(3, 1)]);
+}
+
+#[test]
+fn an_artifact_in_hand_that_crashes_during_the_next_build_is_replaced_by_the_last_good_one() {
+    let mut life = Life::running();
+    life.restarts(1);
+    life.built(2, Mode::Dev);
+    life.restarts(2);
+    assert_eq!(Life::starts(&life.dies(1)), [(2, 2)]);
+    assert_eq!(Life::starts(&life.dies(2)), [(3, 1)]);
+    assert_eq!(serves(&life), Some(3));
+}
+
+#[test]
 fn idleness_does_not_touch_a_restart_whose_caller_still_waits() {
     let mut life = Life::running();
     life.restarts(1);

@@ -7,6 +7,11 @@ use std::{
     rc::Rc,
 };
 
+use nix::{
+    errno::Errno,
+    sys::signal::{Signal as GroupSignal, killpg},
+    unistd::Pid as GroupId,
+};
 use rustix::process::{Signal, WaitOptions, WaitStatus};
 
 use super::{
@@ -25,7 +30,7 @@ pub(super) struct Forest {
     pub(super) trees: BTreeMap<TreeId, Tree>,
     leaders: HashMap<u32, TreeId>,
     last: u64,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
 }
 
 /// One child and its descendants.
@@ -48,7 +53,8 @@ pub(super) enum LeaderState {
 /// What those who are left of a tree have to expect.
 pub(super) enum Pressure {
     None,
-    /// SIGTERM was sent to these; others get theirs when they appear.
+    /// SIGTERM was sent to the group. These, who had left it, get theirs when the leader has ended;
+    /// what a child starts while it shuts down is left to finish.
     Asked(HashSet<Identity>),
     Killed,
 }
@@ -116,7 +122,7 @@ impl Forest {
     /// Our children that lead no tree, each with the tree that it belongs to. Those of nobody are
     /// left out.
     pub(super) fn strays(&self) -> Vec<(TreeId, Stat)> {
-        proc_table::children_of(std::process::id())
+        proc_table::own_children()
             .into_iter()
             .filter(|pid| !self.leaders.contains_key(pid))
             .filter_map(Stat::of)
@@ -149,31 +155,99 @@ impl Forest {
 
     /// Does to those who outlived their leader what their tree was told.
     pub(super) fn press_strays(&mut self, strays: &[(TreeId, Stat)]) {
-        for (id, stray) in strays {
-            let Some(tree) = self.trees.get_mut(id) else {
-                continue;
-            };
-            if tree.leader_state == LeaderState::Alive {
-                continue;
-            }
-            let members = || {
-                proc_table::descendants_of(stray.identity.pid)
-                    .into_iter()
-                    .chain([*stray])
-            };
+        let reaped = self
+            .trees
+            .iter_mut()
+            .filter(|(_, tree)| tree.leader_state == LeaderState::Reaped);
+        for (id, tree) in reaped {
             match &mut tree.pressure {
                 Pressure::None => {}
-                Pressure::Asked(asked) => {
-                    for member in members().filter(|member| asked.insert(member.identity)) {
-                        member.identity.signal(Signal::TERM);
-                        member.identity.signal(Signal::CONT);
+                Pressure::Asked(later) => {
+                    for member in later.drain() {
+                        member.signal(Signal::TERM);
+                        member.signal(Signal::CONT);
                     }
                 }
                 Pressure::Killed => {
-                    members().for_each(|member| member.identity.signal(Signal::KILL));
+                    for member in members_of(*id, strays) {
+                        // One whose parent is killed first is still known afterwards.
+                        tree.remembered.insert(member.identity);
+                        member.identity.signal(Signal::KILL);
+                    }
                 }
             }
         }
+    }
+
+    /// Tells a tree what it has to expect.
+    pub(super) fn terminate(&mut self, id: TreeId) {
+        let strays = self.strays();
+        let Some(tree) = self.trees.get_mut(&id) else {
+            return;
+        };
+        let escaped = members_of(id, &strays);
+        let members: Vec<Stat> = tree.descendants().into_iter().chain(escaped).collect();
+        tree.remembered
+            .extend(members.iter().map(|stat| stat.identity));
+        if tree.leader_state == LeaderState::Alive {
+            signal_group(tree.leader.pid, GroupSignal::SIGTERM);
+            // A stopped process would only see the first signal when it goes on.
+            signal_group(tree.leader.pid, GroupSignal::SIGCONT);
+        }
+        let outside = |stat: &&Stat| {
+            stat.group != tree.leader.pid || tree.leader_state == LeaderState::Reaped
+        };
+        let later = members
+            .iter()
+            .filter(outside)
+            .map(|stat| stat.identity)
+            .collect();
+        tree.pressure = Pressure::Asked(later);
+        self.press_strays(&strays);
+    }
+
+    /// Kills a tree, and whoever still appears in it.
+    pub(super) fn kill(&mut self, id: TreeId) {
+        let strays = self.strays();
+        let Some(tree) = self.trees.get_mut(&id) else {
+            return;
+        };
+        let members = tree
+            .descendants()
+            .into_iter()
+            .chain(members_of(id, &strays));
+        tree.remembered.extend(members.map(|stat| stat.identity));
+        tree.pressure = Pressure::Killed;
+        if tree.leader_state == LeaderState::Alive {
+            signal_group(tree.leader.pid, GroupSignal::SIGKILL);
+        }
+        for member in &tree.remembered {
+            member.signal(Signal::KILL);
+        }
+    }
+}
+
+/// Those of one tree among `strays`, and all who descend from them.
+fn members_of(tree: TreeId, strays: &[(TreeId, Stat)]) -> Vec<Stat> {
+    let ours = strays
+        .iter()
+        .filter(|(id, _)| *id == tree)
+        .map(|(_, stat)| *stat);
+    ours.flat_map(|stat| {
+        proc_table::descendants_of(stat.identity.pid)
+            .into_iter()
+            .chain([stat])
+    })
+    .collect()
+}
+
+fn signal_group(leader: u32, signal: GroupSignal) {
+    let Ok(group) = i32::try_from(leader) else {
+        return;
+    };
+    match killpg(GroupId::from_raw(group), signal) {
+        Ok(()) | Err(Errno::ESRCH) => {}
+        Err(error) => log::warn!("cannot send {signal} to process group {group}: {error}"),
     }
 }
 
@@ -203,15 +277,12 @@ impl Forest {
 }
 
 impl Tree {
-    /// Takes down who is in the tree while its leader still ties it together.
-    pub(super) fn remember(&mut self) -> Vec<Stat> {
-        if self.leader_state == LeaderState::Reaped {
-            return Vec::new();
+    /// Who descends from the leader while it ties the tree together.
+    fn descendants(&self) -> Vec<Stat> {
+        match self.leader_state {
+            LeaderState::Alive => proc_table::descendants_of(self.leader.pid),
+            LeaderState::Reaped => Vec::new(),
         }
-        let members = proc_table::descendants_of(self.leader.pid);
-        self.remembered
-            .extend(members.iter().map(|stat| stat.identity));
-        members
     }
 }
 

@@ -36,6 +36,13 @@ pub struct Ledger {
     file: PathBuf,
     contents: Contents,
     complained: Complained,
+    on_disk: OnDisk,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnDisk {
+    Current,
+    Behind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +63,7 @@ impl Ledger {
             file,
             contents,
             complained: Complained::No,
+            on_disk: OnDisk::Current,
         }
     }
 
@@ -79,15 +87,29 @@ impl Ledger {
         self.write();
     }
 
-    /// Nobody of a child's tree is left.
+    /// Nobody of a child's tree is left. Written with the next child, or by [`Ledger::catch_up`].
     pub fn remove(&mut self, leader: Identity) {
         self.contents
             .children
             .retain(|entry| entry.leader != leader);
-        self.write();
+        self.on_disk = OnDisk::Behind;
+    }
+
+    /// Whether the file names somebody who is gone.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.on_disk == OnDisk::Behind
+    }
+
+    /// Brings the file up to date.
+    pub fn catch_up(&mut self) {
+        if self.is_behind() {
+            self.write();
+        }
     }
 
     fn write(&mut self) {
+        self.on_disk = OnDisk::Current;
         if let Err(error) = self.try_write()
             && self.complained == Complained::No
         {
@@ -126,6 +148,7 @@ mod tests {
         ledger.add(entry(1));
         ledger.add(entry(2));
         ledger.remove(entry(1).leader);
+        ledger.catch_up();
         assert_eq!(Ledger::left_in(&file), [entry(2)]);
     }
 
