@@ -15,6 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bpm_actors::proc_table::Identity;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -73,8 +74,8 @@ pub enum StateDirError {
 /// `daemon.json`.
 #[derive(Serialize)]
 struct DaemonFile<'a> {
-    pid: u32,
-    start_time: u64,
+    #[serde(flatten)]
+    daemon: Identity,
     url: &'a str,
     project_dir: &'a str,
 }
@@ -140,9 +141,10 @@ impl StateDir {
             path: path.clone(),
             cause,
         };
+        let identity = Identity::of(std::process::id())
+            .ok_or_else(|| failed(io::Error::other("/proc does not know this process")))?;
         let content = DaemonFile {
-            pid: std::process::id(),
-            start_time: own_start_time().map_err(failed)?,
+            daemon: identity,
             url,
             project_dir: &project_dir.to_string_lossy(),
         };
@@ -215,23 +217,6 @@ fn key(project_dir: &Path) -> String {
         .collect();
     let hash = xxh3_64(project_dir.as_os_str().as_bytes()) >> 32;
     format!("{name}-{hash:08x}")
-}
-
-/// When this process started, in the kernel's ticks since boot: with the pid it names one process
-/// for all time. Field 22; the second is the command's name, which may contain anything.
-fn own_start_time() -> io::Result<u64> {
-    let stat = fs::read("/proc/self/stat")?;
-    start_time(&String::from_utf8_lossy(&stat)).ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            "/proc/self/stat has no start time",
-        )
-    })
-}
-
-fn start_time(stat: &str) -> Option<u64> {
-    let (_, from_third) = stat.rsplit_once(')')?;
-    from_third.split_whitespace().nth(22 - 3)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -349,7 +334,8 @@ mod tests {
         let text = fs::read_to_string(folder.path().join("daemon.json")).unwrap();
         let told: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(told["pid"], std::process::id());
-        assert_eq!(told["start_time"], own_start_time().unwrap());
+        let identity = Identity::of(std::process::id()).unwrap();
+        assert_eq!(told["start_time"], identity.start_time);
         assert_eq!(told["url"], "http://localhost:3001/mcp");
         assert_eq!(told["project_dir"], "/p");
         assert_eq!(told.as_object().unwrap().len(), 4);
@@ -357,13 +343,5 @@ mod tests {
         folder.remove_daemon_file().unwrap();
         folder.remove_daemon_file().unwrap();
         assert!(!folder.path().join("daemon.json").exists());
-    }
-
-    #[test]
-    fn the_start_time_is_found_behind_any_command_name() {
-        let rest = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4242 20";
-        assert_eq!(start_time(&format!("7 (a) b (c)) {rest}")), Some(4242));
-        assert_eq!(start_time("7 (a"), None);
-        assert_eq!(start_time("7 (a) S"), None);
     }
 }
