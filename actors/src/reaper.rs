@@ -6,10 +6,11 @@
 //! dies at once cannot be reaped before it is registered.
 //!
 //! Whose a re-parented process is, is told by its session, by the marker in its environment, or by
-//! what was remembered of the tree before it was told to stop.
+//! what was remembered of the tree before it was told to stop. In the middle of an exec the kernel
+//! shows no environment: then the answer waits, for a bounded time.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap, HashSet},
     io,
     os::{
@@ -19,6 +20,7 @@ use std::{
     path::PathBuf,
     process::{Command, Stdio},
     rc::Rc,
+    time::Duration,
 };
 
 use nix::{
@@ -31,6 +33,7 @@ use rustix::process::{Signal, WaitOptions, WaitStatus};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::Notify,
+    time::{Instant, sleep},
 };
 
 use crate::{
@@ -48,12 +51,19 @@ pub const PROJECT_MARKER: &str = "BPM_PROJECT";
 const PROCESS_MARKER: &str = "BPM_PROCESS";
 const RUN_MARKER: &str = "BPM_RUN";
 
+/// When one without an environment is looked at again: no event tells the end of an exec.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// One who has no environment for so long threw it away, and is nobody's.
+const LONGEST_EXEC: Duration = Duration::from_millis(200);
+
 /// The reaper. Clones share one; it lives as long as its thread's actor system.
 #[derive(Clone)]
 pub struct Reaper {
     forest: Rc<RefCell<Forest>>,
     /// Told after every round of reaping.
     reaped: Rc<Notify>,
+    /// Whether a round is due that no death causes.
+    looks_again: Rc<Cell<bool>>,
 }
 
 /// All trees that are not gone.
@@ -63,6 +73,22 @@ struct Forest {
     leaders: HashMap<u32, TreeId>,
     last: u64,
     ledger: Ledger,
+    /// Children of ours without an environment, and since when they are seen so.
+    bare: HashMap<Identity, Instant>,
+}
+
+/// Our children that lead no tree.
+struct Strays {
+    /// With the tree that each belongs to.
+    known: Vec<(TreeId, Stat)>,
+    others: Others,
+}
+
+/// Whether those who belong to no known tree may turn out to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Nobodys,
+    Unclear,
 }
 
 /// One child and its descendants.
@@ -104,10 +130,12 @@ impl Reaper {
             leaders: HashMap::new(),
             last: 0,
             ledger,
+            bare: HashMap::new(),
         };
         let reaper = Self {
             forest: Rc::new(RefCell::new(forest)),
             reaped: Rc::default(),
+            looks_again: Rc::default(),
         };
         let round = reaper.clone();
         actix::spawn(async move {
@@ -152,7 +180,8 @@ impl Reaper {
     fn round(&self) {
         let mut news = Vec::new();
         self.forest.borrow_mut().reap(&mut news);
-        self.forest.borrow_mut().settle(&mut news);
+        let others = self.forest.borrow_mut().settle(&mut news);
+        self.look_again(others);
         // Outside of the borrow: an owner may call back.
         for (owner, event) in news {
             owner(event);
@@ -168,7 +197,20 @@ impl Reaper {
         {
             // Whoever is killed here sends SIGCHLD, and the next round sees the end.
             let strays = forest.strays();
-            forest.press_strays(&strays);
+            forest.press_strays(&strays.known);
+            self.look_again(strays.others);
+        }
+    }
+
+    /// Makes a round soon, when it is not clear yet whose somebody is and none is due.
+    fn look_again(&self, others: Others) {
+        if others == Others::Unclear && !self.looks_again.replace(true) {
+            let again = self.clone();
+            actix::spawn(async move {
+                sleep(LOOK_AGAIN).await;
+                again.looks_again.set(false);
+                again.round();
+            });
         }
     }
 }
@@ -199,18 +241,19 @@ impl Forest {
         }
     }
 
-    /// Finds the trees of which nobody is left, and presses those who linger.
-    fn settle(&mut self, news: &mut News) {
+    /// Finds the trees of which nobody is left, and presses those who linger. Says whether it must
+    /// be called again although nobody ends.
+    fn settle(&mut self, news: &mut News) -> Others {
         let ended = |tree: &Tree| tree.leader_state == LeaderState::Reaped;
         if !self.trees.values().any(ended) {
-            return;
+            return Others::Nobodys;
         }
-        let strays = self.strays();
-        let left: HashSet<TreeId> = strays.iter().map(|(tree, _)| *tree).collect();
+        let Strays { known, others } = self.strays();
+        let left: HashSet<TreeId> = known.iter().map(|(tree, _)| *tree).collect();
         let gone: Vec<TreeId> = self
             .trees
             .iter()
-            .filter(|(id, tree)| ended(tree) && !left.contains(id))
+            .filter(|(id, tree)| ended(tree) && !left.contains(id) && others == Others::Nobodys)
             .map(|(id, _)| *id)
             .collect();
         for id in gone {
@@ -219,21 +262,35 @@ impl Forest {
                 self.ledger.remove(tree.leader);
             }
         }
-        self.press_strays(&strays);
+        self.press_strays(&known);
+        others
     }
 
-    /// Our children that lead no tree, each with the tree that it belongs to. Those of nobody are
-    /// left out.
-    fn strays(&self) -> Vec<(TreeId, Stat)> {
-        proc_table::children_of(std::process::id())
-            .into_iter()
+    fn strays(&mut self) -> Strays {
+        let (mut known, mut bare) = (Vec::new(), HashMap::new());
+        let mut others = Others::Nobodys;
+        let now = Instant::now();
+        let pids = proc_table::children_of(std::process::id()).into_iter();
+        for stat in pids
             .filter(|pid| !self.leaders.contains_key(pid))
             .filter_map(Stat::of)
-            .filter_map(|stat| Some((self.tree_of(&stat)?, stat)))
-            .collect()
+        {
+            let environment = proc_table::environment_of(stat.identity.pid);
+            if let Some(tree) = self.tree_of(&stat, &environment) {
+                known.push((tree, stat));
+            } else if environment.is_empty() && stat.is_alive() {
+                let since = *self.bare.get(&stat.identity).unwrap_or(&now);
+                bare.insert(stat.identity, since);
+                if now.duration_since(since) < LONGEST_EXEC {
+                    others = Others::Unclear;
+                }
+            }
+        }
+        self.bare = bare;
+        Strays { known, others }
     }
 
-    fn tree_of(&self, stat: &Stat) -> Option<TreeId> {
+    fn tree_of(&self, stat: &Stat, environment: &[u8]) -> Option<TreeId> {
         // A session's number is not given to anybody else while somebody is in it.
         let by_session = |tree: &Tree| {
             tree.leader.pid == stat.session || tree.remembered.contains(&stat.identity)
@@ -241,8 +298,7 @@ impl Forest {
         if let Some((id, _)) = self.trees.iter().find(|(_, tree)| by_session(tree)) {
             return Some(*id);
         }
-        let environment = proc_table::environment_of(stat.identity.pid);
-        let entry = |name, value: &[u8]| proc_table::has_entry(&environment, name, value);
+        let entry = |name, value: &[u8]| proc_table::has_entry(environment, name, value);
         let marked = |tree: &Tree| {
             entry(PROCESS_MARKER, tree.marker.process.as_str().as_bytes())
                 && entry(RUN_MARKER, tree.marker.run.as_bytes())
