@@ -7,7 +7,8 @@
 //! * `endpoint` carries requests from actix-web to rmcp and answers back, and refuses what is not a
 //!   JSON-RPC message.
 //! * `server` is the four tools: `tools` declares them, `arguments` reads what they are given,
-//!   `text` writes answers for people.
+//!   `text` writes answers for people, `rendered` keeps the one that is polled, and `quick` answers
+//!   pollers without rmcp.
 //!
 //! It knows actors only through [`Service`].
 
@@ -15,7 +16,9 @@ mod arguments;
 mod door;
 mod endpoint;
 mod instructions;
+mod quick;
 mod refusal;
+mod rendered;
 mod schema;
 mod server;
 mod text;
@@ -37,8 +40,7 @@ use rmcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use self::server::Server;
-use self::{door::Door, endpoint::Endpoint};
+use self::{door::Door, endpoint::Endpoint, quick::Quick, rendered::Rendered, server::Server};
 use crate::service::Service;
 
 /// The path of the endpoint.
@@ -65,12 +67,14 @@ pub fn serve(
     service: Service,
     shutdown: CancellationToken,
 ) -> io::Result<dev::Server> {
-    let server = Server::new(service);
+    let status = Rendered::new(service.clone());
+    let quick = Quick::new(status.clone());
+    let server = Server::new(service, status);
     let rmcp = |config| {
         let sessions = NeverSessionManager::default().into();
         StreamableHttpService::new(move || Ok(server.clone()), sessions, config)
     };
-    serve_rmcp(listeners, rmcp, shutdown)
+    listen(listeners, rmcp, Some(quick), shutdown)
 }
 
 /// [`serve`] for any MCP server: the same door, the same endpoint. `rmcp` is given the settings of
@@ -83,13 +87,22 @@ pub fn serve_rmcp<H: ServerHandler, M: SessionManager>(
     rmcp: impl FnOnce(StreamableHttpServerConfig) -> StreamableHttpService<H, M>,
     shutdown: CancellationToken,
 ) -> io::Result<dev::Server> {
+    listen(listeners, rmcp, None, shutdown)
+}
+
+fn listen<H: ServerHandler, M: SessionManager>(
+    listeners: Vec<TcpListener>,
+    rmcp: impl FnOnce(StreamableHttpServerConfig) -> StreamableHttpService<H, M>,
+    quick: Option<Quick>,
+    shutdown: CancellationToken,
+) -> io::Result<dev::Server> {
     let addresses: Vec<SocketAddr> = listeners
         .iter()
         .map(TcpListener::local_addr)
         .collect::<Result<_, _>>()?;
     let door = Door::new(addresses.iter().map(SocketAddr::port).collect());
     let rmcp = rmcp(endpoint::config(door.origins(), shutdown.clone()));
-    let endpoint = web::Data::new(Endpoint::new(rmcp, shutdown.clone()));
+    let endpoint = web::Data::new(Endpoint::new(rmcp, quick, shutdown.clone()));
 
     let mut http = HttpServer::new(move || {
         let door = door.clone();

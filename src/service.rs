@@ -25,7 +25,7 @@ use tokio::{sync::watch, time::Instant};
 pub use self::{
     logs::{Finding, LogAnswer, LogQuestion},
     restart::{Progress, Unheard},
-    status::StatusReport,
+    status::{StatusReport, StatusWatch},
 };
 
 /// One `[process.*]` entry, as the service reaches it.

@@ -3,9 +3,9 @@
 //!
 //! | message | from | what it does here |
 //! |---|---|---|
-//! | [`Restart`] | service, [`ModeActor`](crate::mode_actor), daemon | build, then swap; the outcome arrives later |
-//! | [`Shutdown`] | daemon | end for good; answered when nobody is left |
-//! | [`BuildStarted`], [`BuildDone`] | [`BuilderActor`](crate::builder_actor) | what became of a job |
+//! | [`Restart`](crate::restart::Restart) | service, [`ModeActor`](crate::mode_actor), daemon | build, then swap; the outcome arrives later |
+//! | [`Shutdown`](crate::restart::Shutdown) | daemon | end for good; answered when nobody is left |
+//! | [`BuildStarted`](crate::artifact::BuildStarted), [`BuildDone`](crate::artifact::BuildDone) | [`BuilderActor`](crate::builder_actor) | what became of a job |
 //! | [`Exited`], [`TreeGone`] | [`Reaper`](crate::reaper) | what became of a run |
 //!
 //! It sends [`Build`] and [`CancelBuild`] to the builder, [`OpenLog`], [`Crashed`] and [`Stopped`] to
@@ -25,7 +25,7 @@ use tokio::{
 };
 
 use crate::{
-    artifact::{Artifact, Build, BuildDone, BuildFailure, BuildReport, BuildStarted, CancelBuild},
+    artifact::{Artifact, Build, BuildFailure, BuildReport, CancelBuild},
     build::environment::BaseEnvironment,
     children::{Launch, Marker, SharedChildren, TreeEvent, TreeId},
     exit::Exit,
@@ -34,11 +34,12 @@ use crate::{
     lifecycle::{Effect, Event, Lifecycle, State, Verdict},
     logs::{Crashed, DescribeLastLines, LogKey, OpenLog, Source, Stopped, Stream},
     report::{BuildOutcome, EventKind, RestartReport},
-    restart::{Board, Cause, ModeChanged, Pending, Restart, Shutdown, ShuttingDown, Snapshot},
+    restart::{Board, ModeChanged, Snapshot},
     spec::{Mode, ProcessSpec},
 };
 
 mod answer;
+mod handlers;
 #[cfg(test)]
 mod tests;
 
@@ -436,105 +437,5 @@ impl ProcessActor {
                     .note(EventKind::BuildFailed, failure.reason.clone());
             }
         }
-    }
-}
-
-impl Actor for ProcessActor {
-    type Context = Context<Self>;
-}
-
-impl Handler<Restart> for ProcessActor {
-    type Result = Result<Pending, ShuttingDown>;
-
-    fn handle(
-        &mut self,
-        Restart { mode, cause }: Restart,
-        ctx: &mut Self::Context,
-    ) -> Self::Result {
-        if self.machine.is_ending() {
-            return Err(ShuttingDown);
-        }
-        let (promise, pending) = oneshot::channel();
-        let event = match cause {
-            Cause::Boot => Event::Boot { mode },
-            Cause::Idle => Event::Idle { mode },
-            Cause::Requested => {
-                let ticket = self.tickets.next();
-                self.promises.insert(ticket, promise);
-                self.history.restart_requested();
-                Event::Restart { mode, ticket }
-            }
-        };
-        self.happens(event, ctx);
-        Ok(pending)
-    }
-}
-
-impl Handler<Shutdown> for ProcessActor {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, _: Shutdown, ctx: &mut Self::Context) -> Self::Result {
-        let (waiter, gone) = oneshot::channel();
-        if matches!(self.machine.state(), State::Gone) {
-            return Box::pin(async {});
-        }
-        self.awaiting_end.push(waiter);
-        self.happens(Event::Shutdown, ctx);
-        Box::pin(async {
-            // The sender lives in this actor: an error means that it is gone too.
-            let _ = gone.await;
-        })
-    }
-}
-
-impl Handler<BuildStarted> for ProcessActor {
-    type Result = ();
-
-    fn handle(&mut self, BuildStarted { job, build, mode }: BuildStarted, _: &mut Self::Context) {
-        if self.machine.awaits(job) {
-            self.history
-                .note(EventKind::BuildStarted, format!("build {build} ({mode})"));
-            self.publish();
-        }
-    }
-}
-
-impl Handler<BuildDone> for ProcessActor {
-    type Result = ();
-
-    fn handle(&mut self, BuildDone { job, outcome }: BuildDone, ctx: &mut Self::Context) {
-        if !self.machine.awaits(job) {
-            return;
-        }
-        let (event, outcome) = match outcome {
-            Ok(built) => (
-                Event::Built {
-                    job,
-                    artifact: built.artifact,
-                },
-                Ok(built.report),
-            ),
-            Err(failure) => (Event::BuildFailed { job }, Err(failure)),
-        };
-        self.build_ended(&outcome);
-        self.attempt.built(outcome);
-        self.happens(event, ctx);
-    }
-}
-
-impl Handler<Exited> for ProcessActor {
-    type Result = ();
-
-    fn handle(&mut self, Exited { run, exit }: Exited, ctx: &mut Self::Context) {
-        self.happens(Event::Exited { run, exit }, ctx);
-    }
-}
-
-impl Handler<TreeGone> for ProcessActor {
-    type Result = ();
-
-    fn handle(&mut self, TreeGone { run }: TreeGone, ctx: &mut Self::Context) {
-        self.live.remove(&run);
-        self.happens(Event::TreeGone { run }, ctx);
     }
 }

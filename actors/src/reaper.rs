@@ -11,12 +11,8 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, HashMap, HashSet},
     io,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::ffi::OsStrExt,
-    },
+    os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     process::{Command, Stdio},
     rc::Rc,
@@ -29,22 +25,23 @@ use nix::{
     unistd::Pid as GroupId,
 };
 use process_wrap::std::{CommandWrap, ProcessSession};
-use rustix::process::{Signal, WaitOptions, WaitStatus};
+use rustix::process::Signal;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::Notify,
-    time::{Instant, sleep},
+    time::sleep,
 };
 
 use crate::{
-    children::{Children, Launch, Marker, Owner, SpawnError, Spawned, TreeEvent, TreeId},
-    exit::Exit,
+    children::{Children, Launch, Owner, SpawnError, Spawned, TreeId},
     proc_table::{self, Identity, Stat},
 };
 
+mod forest;
 pub mod ledger;
 
-use ledger::{Entry, Ledger};
+use forest::{Forest, LeaderState, Others, Pressure};
+use ledger::Ledger;
 
 /// The variable that names the project a child belongs to: what a dead daemon left is found by it.
 pub const PROJECT_MARKER: &str = "BPM_PROJECT";
@@ -53,8 +50,6 @@ const RUN_MARKER: &str = "BPM_RUN";
 
 /// When one without an environment is looked at again: no event tells the end of an exec.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
-/// One who has no environment for so long threw it away, and is nobody's.
-const LONGEST_EXEC: Duration = Duration::from_millis(200);
 
 /// The reaper. Clones share one; it lives as long as its thread's actor system.
 #[derive(Clone)]
@@ -66,56 +61,6 @@ pub struct Reaper {
     looks_again: Rc<Cell<bool>>,
 }
 
-/// All trees that are not gone.
-struct Forest {
-    project: PathBuf,
-    trees: BTreeMap<TreeId, Tree>,
-    leaders: HashMap<u32, TreeId>,
-    last: u64,
-    ledger: Ledger,
-    /// Children of ours without an environment, and since when they are seen so.
-    bare: HashMap<Identity, Instant>,
-}
-
-/// Our children that lead no tree.
-struct Strays {
-    /// With the tree that each belongs to.
-    known: Vec<(TreeId, Stat)>,
-    others: Others,
-}
-
-/// Whether those who belong to no known tree may turn out to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Others {
-    Nobodys,
-    Unclear,
-}
-
-/// One child and its descendants.
-struct Tree {
-    leader: Identity,
-    leader_state: LeaderState,
-    marker: Marker,
-    pressure: Pressure,
-    /// Descendants as they were when the tree was told to stop.
-    remembered: HashSet<Identity>,
-    owner: Rc<Owner>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LeaderState {
-    Alive,
-    Reaped,
-}
-
-/// What those who are left of a tree have to expect.
-enum Pressure {
-    None,
-    /// SIGTERM was sent to these; others get theirs when they appear.
-    Asked(HashSet<Identity>),
-    Killed,
-}
-
 impl Reaper {
     /// Makes the daemon a child subreaper and begins to listen for SIGCHLD on the current thread.
     ///
@@ -124,14 +69,7 @@ impl Reaper {
     pub fn start(project: PathBuf, ledger: Ledger) -> io::Result<Self> {
         nix::sys::prctl::set_child_subreaper(true)?;
         let mut deaths = signal(SignalKind::child())?;
-        let forest = Forest {
-            project,
-            trees: BTreeMap::new(),
-            leaders: HashMap::new(),
-            last: 0,
-            ledger,
-            bare: HashMap::new(),
-        };
+        let forest = Forest::new(project, ledger);
         let reaper = Self {
             forest: Rc::new(RefCell::new(forest)),
             reaped: Rc::default(),
@@ -215,133 +153,6 @@ impl Reaper {
     }
 }
 
-type News = Vec<(Rc<Owner>, TreeEvent)>;
-
-impl Forest {
-    fn reap(&mut self, news: &mut News) {
-        loop {
-            match rustix::process::wait(WaitOptions::NOHANG) {
-                Ok(Some((pid, status))) => {
-                    let pid = pid.as_raw_nonzero().get().unsigned_abs();
-                    let Some(exit) = exit_of(status) else {
-                        continue;
-                    };
-                    // An unknown one was re-parented to us; its tree is looked at in `settle`.
-                    let Some(id) = self.leaders.remove(&pid) else {
-                        continue;
-                    };
-                    if let Some(tree) = self.trees.get_mut(&id) {
-                        tree.leader_state = LeaderState::Reaped;
-                        news.push((tree.owner.clone(), TreeEvent::Exited(exit)));
-                    }
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Ok(None) | Err(_) => return,
-            }
-        }
-    }
-
-    /// Finds the trees of which nobody is left, and presses those who linger. Says whether it must
-    /// be called again although nobody ends.
-    fn settle(&mut self, news: &mut News) -> Others {
-        let ended = |tree: &Tree| tree.leader_state == LeaderState::Reaped;
-        if !self.trees.values().any(ended) {
-            return Others::Nobodys;
-        }
-        let Strays { known, others } = self.strays();
-        let left: HashSet<TreeId> = known.iter().map(|(tree, _)| *tree).collect();
-        let gone: Vec<TreeId> = self
-            .trees
-            .iter()
-            .filter(|(id, tree)| ended(tree) && !left.contains(id) && others == Others::Nobodys)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in gone {
-            if let Some(tree) = self.trees.remove(&id) {
-                news.push((tree.owner, TreeEvent::Gone));
-                self.ledger.remove(tree.leader);
-            }
-        }
-        self.press_strays(&known);
-        others
-    }
-
-    fn strays(&mut self) -> Strays {
-        let (mut known, mut bare) = (Vec::new(), HashMap::new());
-        let mut others = Others::Nobodys;
-        let now = Instant::now();
-        let pids = proc_table::children_of(std::process::id()).into_iter();
-        for stat in pids
-            .filter(|pid| !self.leaders.contains_key(pid))
-            .filter_map(Stat::of)
-        {
-            let environment = proc_table::environment_of(stat.identity.pid);
-            if let Some(tree) = self.tree_of(&stat, &environment) {
-                known.push((tree, stat));
-            } else if environment.is_empty() && stat.is_alive() {
-                let since = *self.bare.get(&stat.identity).unwrap_or(&now);
-                bare.insert(stat.identity, since);
-                if now.duration_since(since) < LONGEST_EXEC {
-                    others = Others::Unclear;
-                }
-            }
-        }
-        self.bare = bare;
-        Strays { known, others }
-    }
-
-    fn tree_of(&self, stat: &Stat, environment: &[u8]) -> Option<TreeId> {
-        // A session's number is not given to anybody else while somebody is in it.
-        let by_session = |tree: &Tree| {
-            tree.leader.pid == stat.session || tree.remembered.contains(&stat.identity)
-        };
-        if let Some((id, _)) = self.trees.iter().find(|(_, tree)| by_session(tree)) {
-            return Some(*id);
-        }
-        let entry = |name, value: &[u8]| proc_table::has_entry(environment, name, value);
-        let marked = |tree: &Tree| {
-            entry(PROCESS_MARKER, tree.marker.process.as_str().as_bytes())
-                && entry(RUN_MARKER, tree.marker.run.as_bytes())
-        };
-        if !entry(PROJECT_MARKER, self.project.as_os_str().as_bytes()) {
-            return None;
-        }
-        self.trees
-            .iter()
-            .find(|(_, tree)| marked(tree))
-            .map(|(id, _)| *id)
-    }
-
-    /// Does to those who outlived their leader what their tree was told.
-    fn press_strays(&mut self, strays: &[(TreeId, Stat)]) {
-        for (id, stray) in strays {
-            let Some(tree) = self.trees.get_mut(id) else {
-                continue;
-            };
-            if tree.leader_state == LeaderState::Alive {
-                continue;
-            }
-            let members = || {
-                proc_table::descendants_of(stray.identity.pid)
-                    .into_iter()
-                    .chain([*stray])
-            };
-            match &mut tree.pressure {
-                Pressure::None => {}
-                Pressure::Asked(asked) => {
-                    for member in members().filter(|member| asked.insert(member.identity)) {
-                        member.identity.signal(Signal::TERM);
-                        member.identity.signal(Signal::CONT);
-                    }
-                }
-                Pressure::Killed => {
-                    members().for_each(|member| member.identity.signal(Signal::KILL));
-                }
-            }
-        }
-    }
-}
-
 impl Children for Reaper {
     fn spawn(&self, launch: &Launch, owner: Owner) -> Result<Spawned, SpawnError> {
         let failed = |cause| SpawnError {
@@ -406,44 +217,6 @@ impl Children for Reaper {
     }
 }
 
-impl Forest {
-    fn register(&mut self, leader: Identity, marker: Marker, owner: Owner) -> TreeId {
-        self.last += 1;
-        let id = TreeId(self.last);
-        self.ledger.add(Entry {
-            leader,
-            process: marker.process.to_string(),
-            run: marker.run.clone(),
-        });
-        self.leaders.insert(leader.pid, id);
-        self.trees.insert(
-            id,
-            Tree {
-                leader,
-                leader_state: LeaderState::Alive,
-                marker,
-                pressure: Pressure::None,
-                remembered: HashSet::new(),
-                owner: Rc::new(owner),
-            },
-        );
-        id
-    }
-}
-
-impl Tree {
-    /// Takes down who is in the tree while its leader still ties it together.
-    fn remember(&mut self) -> Vec<Stat> {
-        if self.leader_state == LeaderState::Reaped {
-            return Vec::new();
-        }
-        let members = proc_table::descendants_of(self.leader.pid);
-        self.remembered
-            .extend(members.iter().map(|stat| stat.identity));
-        members
-    }
-}
-
 fn command(launch: &Launch, project: &std::path::Path) -> CommandWrap {
     let mut command = Command::new(&launch.program);
     command
@@ -475,11 +248,4 @@ fn signal_group(leader: u32, signal: GroupSignal) {
 fn non_blocking(pipe: OwnedFd) -> io::Result<OwnedFd> {
     rustix::io::ioctl_fionbio(pipe.as_fd(), true)?;
     Ok(pipe)
-}
-
-fn exit_of(status: WaitStatus) -> Option<Exit> {
-    status
-        .exit_status()
-        .map(Exit::Code)
-        .or_else(|| status.terminating_signal().map(Exit::Signal))
 }

@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     PATH,
+    quick::Quick,
     refusal::{Answered, Refusal},
 };
 
@@ -47,6 +48,7 @@ type Answer = http::Response<http_body_util::combinators::BoxBody<Bytes, std::co
 /// rmcp's server behind `/mcp`: `H` has the tools, `M` the sessions of the older protocol.
 pub(super) struct Endpoint<H, M> {
     rmcp: StreamableHttpService<H, M>,
+    quick: Option<Quick>,
     shutdown: CancellationToken,
 }
 
@@ -68,8 +70,16 @@ pub(super) fn config(
 }
 
 impl<H: ServerHandler, M: SessionManager> Endpoint<H, M> {
-    pub(super) fn new(rmcp: StreamableHttpService<H, M>, shutdown: CancellationToken) -> Self {
-        Self { rmcp, shutdown }
+    pub(super) fn new(
+        rmcp: StreamableHttpService<H, M>,
+        quick: Option<Quick>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self {
+            rmcp,
+            quick,
+            shutdown,
+        }
     }
 
     /// Any other method than POST: what rmcp makes of it, which is 405 where there are no sessions.
@@ -105,6 +115,10 @@ impl<H: ServerHandler, M: SessionManager> Endpoint<H, M> {
                 return refused(StatusCode::REQUEST_TIMEOUT, text);
             }
         };
+        let quick = self.quick.as_ref();
+        if let Some(answer) = quick.and_then(|quick| quick.answer(request, &body)) {
+            return answer;
+        }
         let mut forwarded = http::Request::new(Full::new(body.clone()));
         *forwarded.method_mut() = http::Method::POST;
         *forwarded.uri_mut() = http::Uri::from_static(PATH);

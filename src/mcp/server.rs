@@ -17,12 +17,12 @@ use rmcp::{
     },
     service::RequestContext,
 };
-use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
     arguments::{Arguments, BadArguments},
     instructions::instructions,
+    rendered::Rendered,
     text, tools,
 };
 use crate::service::{LogQuestion, Progress, Service, ServiceError, Unheard};
@@ -34,8 +34,9 @@ const PATIENCE_WITH_PROGRESS: f64 = 600.0;
 
 /// Serves the tools.
 #[derive(Clone)]
-pub struct Server {
+pub(super) struct Server {
     service: Service,
+    status: Rendered,
     config: Arc<ServerConfig>,
 }
 
@@ -64,8 +65,7 @@ fn brief(pattern: &BadPattern) -> String {
 
 impl Server {
     /// The server of this service.
-    #[must_use]
-    pub fn new(service: Service) -> Self {
+    pub(super) fn new(service: Service, status: Rendered) -> Self {
         let capabilities = ServerCapabilities::builder().enable_tools().build();
         let name = Implementation::new("background-process-manager", service.version())
             .with_title("Background process manager");
@@ -74,6 +74,7 @@ impl Server {
             .with_instructions(instructions(service.project(), &service.names()));
         Self {
             service,
+            status,
             config: Arc::new(config),
         }
     }
@@ -119,15 +120,16 @@ impl Server {
             let mut nobody = Unheard;
             self.service.restart(process, patience, &mut nobody).await?
         };
-        let mut result = structured(&report, text::restart(&report));
+        let text = text::restart(&report);
+        let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+        result.structured_content = serde_json::to_value(&report).ok();
         result.is_error = Some(report.outcome.is_error());
         Ok(result)
     }
 
     fn status(&self, arguments: Arguments) -> Result<CallToolResult, Refused> {
         arguments.finish()?;
-        let report = self.service.status(Instant::now());
-        Ok(structured(&report, text::status(&report)))
+        Ok(self.status.at(Instant::now()).result.clone())
     }
 
     async fn search(
@@ -167,12 +169,6 @@ impl Server {
         let text = text::search(project, &query, &answer);
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
     }
-}
-
-fn structured<T: Serialize>(report: &T, text: String) -> CallToolResult {
-    let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
-    result.structured_content = serde_json::to_value(report).ok();
-    result
 }
 
 /// Passes notes on to a client that asked for them.

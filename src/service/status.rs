@@ -2,11 +2,12 @@
 
 use bpm_actors::{
     report::{ProcessReport, StateName},
+    restart::Board,
     spec::Mode,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 use super::Service;
 
@@ -28,6 +29,16 @@ pub struct StatusReport {
 }
 
 impl Service {
+    /// Tells when to ask for the status again. At first everything counts as changed.
+    #[must_use]
+    pub fn watch_status(&self) -> StatusWatch {
+        let mut boards: Vec<Board> = self.members().iter().map(|it| it.board.clone()).collect();
+        boards.iter_mut().for_each(watch::Receiver::mark_changed);
+        let mut release_at = self.parts.release_at.clone();
+        release_at.mark_changed();
+        StatusWatch { boards, release_at }
+    }
+
     /// What everything does, with ages and waits as of `now`.
     #[must_use]
     pub fn status(&self, now: Instant) -> StatusReport {
@@ -48,6 +59,32 @@ impl Service {
                 .map(|at| tenths(at.saturating_duration_since(now).as_secs_f64())),
             processes,
         }
+    }
+}
+
+/// Tells whether anything that a status shows has changed, but for ages and waits.
+#[derive(Clone)]
+pub struct StatusWatch {
+    boards: Vec<Board>,
+    release_at: watch::Receiver<Option<Instant>>,
+}
+
+impl StatusWatch {
+    /// Whether anything was published since this was asked before.
+    pub fn changed(&mut self) -> bool {
+        // A sender that is gone publishes nothing more, but looks changed for ever, which is safe.
+        let boards = self
+            .boards
+            .iter()
+            .any(|it| it.has_changed().unwrap_or(true));
+        let changed = boards || self.release_at.has_changed().unwrap_or(true);
+        if changed {
+            self.boards
+                .iter_mut()
+                .for_each(watch::Receiver::mark_unchanged);
+            self.release_at.mark_unchanged();
+        }
+        changed
     }
 }
 

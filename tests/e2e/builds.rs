@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::support::{Daemon, Project, eventually, pid_in, project::lives};
+use crate::support::{Daemon, Gate, Project, eventually, pid_in, project::lives};
 
 const MAIN: &str = "[process.main]\ntype = \"rust\"\n";
 
@@ -241,15 +241,9 @@ fn a_package_that_cannot_be_found_or_chosen_is_a_failed_build_with_the_next_step
 #[test]
 fn a_build_that_takes_long_is_seen_as_such_and_its_log_can_be_read_meanwhile() {
     let project = Project::new("long-build");
-    let gate = project.dir().join("gate");
-    nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    project
-        .rust(&lives("one"))
-        .file(
-            "build.rs",
-            "fn main() { println!(\"cargo:warning=waiting for the gate\"); std::fs::read(\"gate\").unwrap(); }\n",
-        )
-        .config(MAIN);
+    project.rust(&lives("one")).config(MAIN);
+    let gate = Gate::new(&project);
+    gate.close();
     let daemon = project.start();
     let main = daemon.until("main", "a build", |main| {
         main["events"][0]["kind"] == "build_started"
@@ -283,8 +277,7 @@ fn a_build_that_takes_long_is_seen_as_such_and_its_log_can_be_read_meanwhile() {
     let answer = daemon.call("restart", &json!({"timeout_seconds": 0.01}));
     assert_eq!(answer["isError"], false, "{answer}");
     assert_eq!(answer["structuredContent"]["outcome"], "building");
-    // Opened anew by each build: the one that was replaced may have come so far or not.
-    std::thread::spawn(move || while fs::write(&gate, "go").is_ok() {});
+    gate.leave_open();
     let main = daemon.until_state("main", "running");
     assert_eq!(
         (&main["mode"], &main["serving"]),

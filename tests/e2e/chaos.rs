@@ -23,8 +23,11 @@ use nix::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    Daemon, Http, Member, Project, children_of, eventually, leaders, marked, members, peak_memory,
-    project::lives, variable, zombies,
+    Daemon, Http, Member, Project, children_of, eventually, is_alive, leaders, marked, members,
+    peak_memory,
+    project::lives,
+    shape::{self, has_shape},
+    variable, zombies_of,
 };
 
 const EVENTS: usize = 300;
@@ -129,8 +132,7 @@ impl Drop for Watch {
 fn overlap(daemon: u32) -> Option<String> {
     let members = members(daemon);
     let still = |member: &Member| {
-        variable(member.pid, "BPM_RUN") == Some(member.run.to_string())
-            && crate::support::is_alive(member.pid)
+        variable(member.pid, "BPM_RUN") == Some(member.run.to_string()) && is_alive(member.pid)
     };
     let mut runs: HashMap<&str, &Member> = HashMap::new();
     for member in &members {
@@ -164,12 +166,12 @@ impl Chaos {
             0..30 => self.hurt(name),
             30..42 => {
                 let quiet = self.is_quiet();
-                let answer = self.restart(name, json!({"process": name}));
+                let answer = self.restart(name, &json!({"process": name}));
                 self.judge(name, &answer, quiet);
                 format!("restart {name}: {}", answer["outcome"])
             }
             42..48 => {
-                let answer = self.restart(name, json!({"process": name, "timeout_seconds": 0.01}));
+                let answer = self.restart(name, &json!({"process": name, "timeout_seconds": 0.01}));
                 let outcome = answer["outcome"].as_str().unwrap();
                 format!("brief restart {name}: {outcome}")
             }
@@ -204,7 +206,7 @@ impl Chaos {
             }
             80..90 => {
                 let status = self.daemon.status();
-                crate::support::shape::has_shape(&status, &crate::support::shape::status());
+                has_shape(&status, &shape::status());
                 "status".to_owned()
             }
             _ => self.search(name),
@@ -231,11 +233,11 @@ impl Chaos {
         format!("{signal} to {name}")
     }
 
-    fn restart(&mut self, name: &'static str, arguments: Value) -> Value {
+    fn restart(&mut self, name: &'static str, arguments: &Value) -> Value {
         *self.asked.entry(name).or_default() += 1;
-        let result = self.daemon.call("restart", &arguments);
+        let result = self.daemon.call("restart", arguments);
         let report = result["structuredContent"].clone();
-        crate::support::shape::has_shape(&report, &crate::support::shape::restart());
+        has_shape(&report, &shape::restart());
         report
     }
 
@@ -350,7 +352,7 @@ impl Chaos {
     fn is_under_control(&self, what: &str) {
         eventually(what, || self.agreement());
         eventually(&format!("{what}: no zombie"), || {
-            match zombies(self.daemon.pid()) {
+            match zombies_of(self.daemon.pid()) {
                 none if none.is_empty() => Ok(()),
                 some => Err(some),
             }
@@ -398,7 +400,7 @@ fn after_each_of_300_random_events_there_is_one_child_or_an_attempt_and_the_answ
     // All is well again as soon as the source is.
     chaos.write(Source::Lives);
     for name in ["main", "side"] {
-        let answer = chaos.restart(name, json!({"process": name}));
+        let answer = chaos.restart(name, &json!({"process": name}));
         assert_eq!(answer["outcome"], "restarted", "{answer}");
     }
     for restart in std::mem::take(&mut chaos.background) {
@@ -410,7 +412,7 @@ fn after_each_of_300_random_events_there_is_one_child_or_an_attempt_and_the_answ
     }
     let run = chaos.daemon.until_state("main", "running")["run"].clone();
     for _ in 0..3 {
-        let answer = chaos.restart("side", json!({"process": "side"}));
+        let answer = chaos.restart("side", &json!({"process": "side"}));
         chaos.judge("side", &answer, true);
     }
     assert_eq!(

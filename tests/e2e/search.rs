@@ -126,8 +126,8 @@ fn an_answer_stays_below_40_kilobytes_in_a_flood_and_says_what_it_left_out() {
     // Every line of the flood is of another kind: long, coloured, of many bytes a character.
     let (_project, daemon) = printed(
         "flood",
-        r#"i=0; while [ $i -lt 4000 ]; do printf '%d \033[32m漢字漢字漢字漢字\033[0m \001\002 %0100d\n' $i $i; i=$((i+1)); done
-           head -c 300000 /dev/zero | tr '\0' y; echo; echo the end"#,
+        r"i=0; while [ $i -lt 4000 ]; do printf '%d \033[32m漢字漢字漢字漢字\033[0m \001\002 %0100d\n' $i $i; i=$((i+1)); done
+           head -c 300000 /dev/zero | tr '\0' y; echo; echo the end",
     );
     settled(&daemon, "the end");
     for arguments in [

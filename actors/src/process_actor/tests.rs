@@ -6,10 +6,11 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
-    artifact::{BuilderClosed, Built, Diagnostic, Environment, Work},
+    artifact::{BuildDone, BuilderClosed, Built, Diagnostic, Environment, Work},
     children::{Children, Owner, SpawnError, Spawned},
     ids::{BuildId, JobId},
     report::{Behind, Health, Outcome, ProcessReport, StateName},
+    restart::{Cause, Pending, Restart, Shutdown},
     spec::{CargoTarget, CrashPolicy, Program},
 };
 

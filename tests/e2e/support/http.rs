@@ -1,6 +1,7 @@
 //! HTTP by hand, so that a test can also send what no client would.
 
 use std::{
+    fmt::Write as _,
     io::{Read, Write},
     net::TcpStream,
 };
@@ -63,7 +64,7 @@ impl Http {
                 .any(|(given, _)| given.eq_ignore_ascii_case(name))
         };
         for (name, value) in usual.iter().filter(|(name, _)| !given(name)).chain(headers) {
-            request += &format!("{name}: {value}\r\n");
+            write!(request, "{name}: {value}\r\n").unwrap();
         }
         self.raw(&[request.as_bytes(), b"\r\n", body].concat())
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fs};
 
-use super::state_of;
+use super::is_alive;
 
 /// The most memory that a process ever had resident, in MiB.
 #[track_caller]
@@ -41,7 +41,7 @@ pub(crate) fn members(daemon: u32) -> Vec<Member> {
         let run = variable(pid, "BPM_RUN")?.parse().ok()?;
         Some(Member { pid, process, run })
     });
-    members.filter(|member| lives(member.pid)).collect()
+    members.filter(|member| is_alive(member.pid)).collect()
 }
 
 /// The leaders among them, by process: those that lead a session of their own.
@@ -56,16 +56,6 @@ pub(crate) fn leaders(daemon: u32) -> HashMap<String, Vec<Member>> {
         }
     }
     leaders
-}
-
-/// Its children that ended and were not reaped.
-pub(crate) fn zombies(daemon: u32) -> Vec<u32> {
-    let children = direct_children(daemon).into_iter();
-    children.filter(|pid| state_of(*pid) == Some('Z')).collect()
-}
-
-fn lives(pid: u32) -> bool {
-    state_of(pid).is_some_and(|state| state != 'Z' && state != 'X')
 }
 
 /// Cheaper than to look at all processes of the machine, where the kernel offers it.

@@ -18,7 +18,7 @@ pub(crate) use self::{
 };
 
 /// How long anything may take before a test gives up.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// Looks until `look` finds what the test waits for; gives up after [`LIMIT`] and shows what it saw
 /// last.

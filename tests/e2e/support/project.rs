@@ -112,10 +112,8 @@ impl Project {
     pub(crate) fn port(&self) -> Option<u16> {
         let folder = self.state_home().join("background-process-manager");
         let projects = fs::read_dir(folder).ok()?.flatten();
-        let files = projects.map(|project| project.path().join("daemon.json"));
-        let text = files
-            .filter_map(|file| fs::read_to_string(file).ok())
-            .next()?;
+        let mut files = projects.map(|project| project.path().join("daemon.json"));
+        let text = files.find_map(|file| fs::read_to_string(file).ok())?;
         let daemon: serde_json::Value = serde_json::from_str(&text).ok()?;
         let (_, port) = daemon["url"].as_str()?.rsplit_once(':')?;
         port.split('/').next()?.parse().ok()

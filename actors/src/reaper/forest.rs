@@ -1,0 +1,275 @@
+//! Which children there are, who descends from them, and who of those is left.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    os::unix::ffi::OsStrExt,
+    path::PathBuf,
+    rc::Rc,
+    time::Duration,
+};
+
+use rustix::process::{Signal, WaitOptions, WaitStatus};
+use tokio::time::Instant;
+
+use super::{
+    PROCESS_MARKER, PROJECT_MARKER, RUN_MARKER,
+    ledger::{Entry, Ledger},
+};
+use crate::{
+    children::{Marker, Owner, TreeEvent, TreeId},
+    exit::Exit,
+    proc_table::{self, Identity, Stat},
+};
+
+/// One who has no environment for so long threw it away, and is nobody's.
+const LONGEST_EXEC: Duration = Duration::from_millis(200);
+
+/// All trees that are not gone.
+pub(super) struct Forest {
+    pub(super) project: PathBuf,
+    pub(super) trees: BTreeMap<TreeId, Tree>,
+    leaders: HashMap<u32, TreeId>,
+    last: u64,
+    ledger: Ledger,
+    /// Children of ours without an environment, and since when they are seen so.
+    bare: HashMap<Identity, Instant>,
+}
+
+/// Our children that lead no tree.
+pub(super) struct Strays {
+    /// With the tree that each belongs to.
+    pub(super) known: Vec<(TreeId, Stat)>,
+    pub(super) others: Others,
+}
+
+/// Whether those who belong to no tree may still turn out to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Others {
+    Nobodys,
+    Unclear,
+}
+
+/// Whose one of our children is.
+enum Kin {
+    Of(TreeId),
+    Nobodys,
+    /// It has no environment.
+    Bare,
+}
+
+/// One child and its descendants.
+pub(super) struct Tree {
+    pub(super) leader: Identity,
+    pub(super) leader_state: LeaderState,
+    pub(super) marker: Marker,
+    pub(super) pressure: Pressure,
+    /// Descendants as they were when the tree was told to stop.
+    pub(super) remembered: HashSet<Identity>,
+    pub(super) owner: Rc<Owner>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum LeaderState {
+    Alive,
+    Reaped,
+}
+
+/// What those who are left of a tree have to expect.
+pub(super) enum Pressure {
+    None,
+    /// SIGTERM was sent to these; others get theirs when they appear.
+    Asked(HashSet<Identity>),
+    Killed,
+}
+
+pub(super) type News = Vec<(Rc<Owner>, TreeEvent)>;
+
+impl Forest {
+    /// No trees yet.
+    pub(super) fn new(project: PathBuf, ledger: Ledger) -> Self {
+        Self {
+            project,
+            trees: BTreeMap::new(),
+            leaders: HashMap::new(),
+            last: 0,
+            ledger,
+            bare: HashMap::new(),
+        }
+    }
+
+    pub(super) fn reap(&mut self, news: &mut News) {
+        loop {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) => {
+                    let pid = pid.as_raw_nonzero().get().unsigned_abs();
+                    let Some(exit) = exit_of(status) else {
+                        continue;
+                    };
+                    // An unknown one was re-parented to us; its tree is looked at in `settle`.
+                    let Some(id) = self.leaders.remove(&pid) else {
+                        continue;
+                    };
+                    if let Some(tree) = self.trees.get_mut(&id) {
+                        tree.leader_state = LeaderState::Reaped;
+                        news.push((tree.owner.clone(), TreeEvent::Exited(exit)));
+                    }
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Finds the trees of which nobody is left, and presses those who linger. Says whether that must
+    /// be done again although nobody ends.
+    pub(super) fn settle(&mut self, news: &mut News) -> Others {
+        let ended = |tree: &Tree| tree.leader_state == LeaderState::Reaped;
+        if !self.trees.values().any(ended) {
+            return Others::Nobodys;
+        }
+        let Strays { known, others } = self.strays();
+        if others == Others::Nobodys {
+            let left: HashSet<TreeId> = known.iter().map(|(tree, _)| *tree).collect();
+            let gone: Vec<TreeId> = self
+                .trees
+                .iter()
+                .filter(|(id, tree)| ended(tree) && !left.contains(id))
+                .map(|(id, _)| *id)
+                .collect();
+            for id in gone {
+                if let Some(tree) = self.trees.remove(&id) {
+                    news.push((tree.owner, TreeEvent::Gone));
+                    self.ledger.remove(tree.leader);
+                }
+            }
+        }
+        self.press_strays(&known);
+        others
+    }
+
+    /// Our children that lead no tree. Those of nobody are left out.
+    pub(super) fn strays(&mut self) -> Strays {
+        let (mut known, mut bare) = (Vec::new(), HashMap::new());
+        let mut others = Others::Nobodys;
+        let now = Instant::now();
+        let pids = proc_table::children_of(std::process::id()).into_iter();
+        for stat in pids
+            .filter(|pid| !self.leaders.contains_key(pid))
+            .filter_map(Stat::of)
+        {
+            match self.kin_of(&stat) {
+                Kin::Of(tree) => known.push((tree, stat)),
+                Kin::Bare if stat.is_alive() => {
+                    let since = *self.bare.get(&stat.identity).unwrap_or(&now);
+                    bare.insert(stat.identity, since);
+                    if now.duration_since(since) < LONGEST_EXEC {
+                        others = Others::Unclear;
+                    }
+                }
+                Kin::Bare | Kin::Nobodys => {}
+            }
+        }
+        self.bare = bare;
+        Strays { known, others }
+    }
+
+    fn kin_of(&self, stat: &Stat) -> Kin {
+        // A session's number is not given to anybody else while somebody is in it.
+        let by_session = |tree: &Tree| {
+            tree.leader.pid == stat.session || tree.remembered.contains(&stat.identity)
+        };
+        if let Some((id, _)) = self.trees.iter().find(|(_, tree)| by_session(tree)) {
+            return Kin::Of(*id);
+        }
+        let environment = proc_table::environment_of(stat.identity.pid);
+        if environment.is_empty() {
+            return Kin::Bare;
+        }
+        let entry = |name, value: &[u8]| proc_table::has_entry(&environment, name, value);
+        let marked = |tree: &Tree| {
+            entry(PROCESS_MARKER, tree.marker.process.as_str().as_bytes())
+                && entry(RUN_MARKER, tree.marker.run.as_bytes())
+        };
+        if !entry(PROJECT_MARKER, self.project.as_os_str().as_bytes()) {
+            return Kin::Nobodys;
+        }
+        self.trees
+            .iter()
+            .find(|(_, tree)| marked(tree))
+            .map_or(Kin::Nobodys, |(id, _)| Kin::Of(*id))
+    }
+
+    /// Does to those who outlived their leader what their tree was told.
+    pub(super) fn press_strays(&mut self, strays: &[(TreeId, Stat)]) {
+        for (id, stray) in strays {
+            let Some(tree) = self.trees.get_mut(id) else {
+                continue;
+            };
+            if tree.leader_state == LeaderState::Alive {
+                continue;
+            }
+            let members = || {
+                proc_table::descendants_of(stray.identity.pid)
+                    .into_iter()
+                    .chain([*stray])
+            };
+            match &mut tree.pressure {
+                Pressure::None => {}
+                Pressure::Asked(asked) => {
+                    for member in members().filter(|member| asked.insert(member.identity)) {
+                        member.identity.signal(Signal::TERM);
+                        member.identity.signal(Signal::CONT);
+                    }
+                }
+                Pressure::Killed => {
+                    members().for_each(|member| member.identity.signal(Signal::KILL));
+                }
+            }
+        }
+    }
+}
+
+impl Forest {
+    pub(super) fn register(&mut self, leader: Identity, marker: Marker, owner: Owner) -> TreeId {
+        self.last += 1;
+        let id = TreeId(self.last);
+        self.ledger.add(Entry {
+            leader,
+            process: marker.process.to_string(),
+            run: marker.run.clone(),
+        });
+        self.leaders.insert(leader.pid, id);
+        self.trees.insert(
+            id,
+            Tree {
+                leader,
+                leader_state: LeaderState::Alive,
+                marker,
+                pressure: Pressure::None,
+                remembered: HashSet::new(),
+                owner: Rc::new(owner),
+            },
+        );
+        id
+    }
+}
+
+impl Tree {
+    /// Takes down who is in the tree while its leader still ties it together.
+    pub(super) fn remember(&mut self) -> Vec<Stat> {
+        if self.leader_state == LeaderState::Reaped {
+            return Vec::new();
+        }
+        let members = proc_table::descendants_of(self.leader.pid);
+        self.remembered
+            .extend(members.iter().map(|stat| stat.identity));
+        members
+    }
+}
+
+fn exit_of(status: WaitStatus) -> Option<Exit> {
+    status
+        .exit_status()
+        .map(Exit::Code)
+        .or_else(|| status.terminating_signal().map(Exit::Signal))
+}
