@@ -7,7 +7,7 @@
 //!
 //! Whose a re-parented process is, is told by its session, by the marker in its environment, or by
 //! what was remembered of the tree before it was told to stop. In the middle of an exec the kernel
-//! shows no environment: then the answer waits, for a bounded time.
+//! does not show the marker: then the answer waits, for a bounded time.
 
 use std::{
     cell::{Cell, RefCell},
@@ -48,7 +48,7 @@ pub const PROJECT_MARKER: &str = "BPM_PROJECT";
 const PROCESS_MARKER: &str = "BPM_PROCESS";
 const RUN_MARKER: &str = "BPM_RUN";
 
-/// When one without an environment is looked at again: no event tells the end of an exec.
+/// When one without a mark is looked at again: no event tells the end of an exec.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// The reaper. Clones share one; it lives as long as its thread's actor system.

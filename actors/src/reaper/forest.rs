@@ -21,7 +21,7 @@ use crate::{
     proc_table::{self, Identity, Stat},
 };
 
-/// One who has no environment for so long threw it away, and is nobody's.
+/// One who does not carry a mark for so long threw it away, and is nobody's.
 const LONGEST_EXEC: Duration = Duration::from_millis(200);
 
 /// All trees that are not gone.
@@ -31,8 +31,8 @@ pub(super) struct Forest {
     leaders: HashMap<u32, TreeId>,
     last: u64,
     ledger: Ledger,
-    /// Children of ours without an environment, and since when they are seen so.
-    bare: HashMap<Identity, Instant>,
+    /// Children of ours that show no mark, and since when.
+    unmarked: HashMap<Identity, Instant>,
 }
 
 /// Our children that lead no tree.
@@ -47,14 +47,6 @@ pub(super) struct Strays {
 pub(super) enum Others {
     Nobodys,
     Unclear,
-}
-
-/// Whose one of our children is.
-enum Kin {
-    Of(TreeId),
-    Nobodys,
-    /// It has no environment.
-    Bare,
 }
 
 /// One child and its descendants.
@@ -93,7 +85,7 @@ impl Forest {
             leaders: HashMap::new(),
             last: 0,
             ledger,
-            bare: HashMap::new(),
+            unmarked: HashMap::new(),
         }
     }
 
@@ -149,7 +141,7 @@ impl Forest {
 
     /// Our children that lead no tree. Those of nobody are left out.
     pub(super) fn strays(&mut self) -> Strays {
-        let (mut known, mut bare) = (Vec::new(), HashMap::new());
+        let (mut known, mut unmarked) = (Vec::new(), HashMap::new());
         let mut others = Others::Nobodys;
         let now = Instant::now();
         let pids = proc_table::children_of(std::process::id()).into_iter();
@@ -157,46 +149,42 @@ impl Forest {
             .filter(|pid| !self.leaders.contains_key(pid))
             .filter_map(Stat::of)
         {
-            match self.kin_of(&stat) {
-                Kin::Of(tree) => known.push((tree, stat)),
-                Kin::Bare if stat.is_alive() => {
-                    let since = *self.bare.get(&stat.identity).unwrap_or(&now);
-                    bare.insert(stat.identity, since);
-                    if now.duration_since(since) < LONGEST_EXEC {
-                        others = Others::Unclear;
-                    }
+            if let Some(tree) = self.tree_of(&stat) {
+                known.push((tree, stat));
+            } else if stat.is_alive() {
+                // The kernel shows no environment, or a part of it, in the middle of an exec.
+                let since = *self.unmarked.get(&stat.identity).unwrap_or(&now);
+                unmarked.insert(stat.identity, since);
+                if now.duration_since(since) < LONGEST_EXEC {
+                    others = Others::Unclear;
                 }
-                Kin::Bare | Kin::Nobodys => {}
             }
         }
-        self.bare = bare;
+        self.unmarked = unmarked;
         Strays { known, others }
     }
 
-    fn kin_of(&self, stat: &Stat) -> Kin {
+    fn tree_of(&self, stat: &Stat) -> Option<TreeId> {
         // A session's number is not given to anybody else while somebody is in it.
         let by_session = |tree: &Tree| {
             tree.leader.pid == stat.session || tree.remembered.contains(&stat.identity)
         };
         if let Some((id, _)) = self.trees.iter().find(|(_, tree)| by_session(tree)) {
-            return Kin::Of(*id);
+            return Some(*id);
         }
         let environment = proc_table::environment_of(stat.identity.pid);
-        if environment.is_empty() {
-            return Kin::Bare;
-        }
         let entry = |name, value: &[u8]| proc_table::has_entry(&environment, name, value);
         let marked = |tree: &Tree| {
             entry(PROCESS_MARKER, tree.marker.process.as_str().as_bytes())
                 && entry(RUN_MARKER, tree.marker.run.as_bytes())
         };
         if !entry(PROJECT_MARKER, self.project.as_os_str().as_bytes()) {
-            return Kin::Nobodys;
+            return None;
         }
         self.trees
             .iter()
             .find(|(_, tree)| marked(tree))
-            .map_or(Kin::Nobodys, |(id, _)| Kin::Of(*id))
+            .map(|(id, _)| *id)
     }
 
     /// Does to those who outlived their leader what their tree was told.
