@@ -6,10 +6,11 @@
 //! dies at once cannot be reaped before it is registered.
 //!
 //! Whose a re-parented process is, is told by its session, by the marker in its environment, or by
-//! what was remembered of the tree before it was told to stop.
+//! what was remembered of the tree before it was told to stop. In the middle of an exec the kernel
+//! does not show the marker: then the answer waits, for a bounded time.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io,
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
@@ -30,11 +31,13 @@ use crate::{
 mod forest;
 pub mod ledger;
 
-use forest::Forest;
+use forest::{Forest, Others};
 use ledger::Ledger;
 
 /// The variable that names the project a child belongs to: what a dead daemon left is found by it.
 pub const PROJECT_MARKER: &str = "BPM_PROJECT";
+/// When one without a mark is looked at again: no event tells the end of an exec.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// How long the list of children on disk may name one that is gone. Harmless: it is known by its start
 /// time as well.
 const LEDGER_LAG: Duration = Duration::from_millis(50);
@@ -47,6 +50,8 @@ pub struct Reaper {
     forest: Rc<RefCell<Forest>>,
     /// Told after every round of reaping.
     reaped: Rc<Notify>,
+    /// Whether a round is due that no death causes.
+    looks_again: Rc<Cell<bool>>,
 }
 
 impl Reaper {
@@ -61,6 +66,7 @@ impl Reaper {
         let reaper = Self {
             forest: Rc::new(RefCell::new(forest)),
             reaped: Rc::default(),
+            looks_again: Rc::default(),
         };
         let round = reaper.clone();
         actix::spawn(async move {
@@ -107,7 +113,8 @@ impl Reaper {
     fn round(&self) {
         let mut news = Vec::new();
         self.forest.borrow_mut().reap(&mut news);
-        self.forest.borrow_mut().settle(&mut news);
+        let others = self.forest.borrow_mut().settle(&mut news);
+        self.look_again(others);
         // Outside of the borrow: an owner may call back.
         for (owner, event) in news {
             owner(event);
@@ -119,6 +126,18 @@ impl Reaper {
                 // A crashed child is started again first, which writes the list anyway.
                 tokio::time::sleep(LEDGER_LAG).await;
                 reaper.forest.borrow_mut().ledger.catch_up();
+            });
+        }
+    }
+
+    /// Makes a round soon, when it is not clear yet whose somebody is and none is due.
+    fn look_again(&self, others: Others) {
+        if others == Others::Unclear && !self.looks_again.replace(true) {
+            let again = self.clone();
+            actix::spawn(async move {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                again.looks_again.set(false);
+                again.round();
             });
         }
     }
@@ -155,11 +174,13 @@ impl Children for Reaper {
     }
 
     fn terminate(&self, id: TreeId) {
-        self.forest.borrow_mut().terminate(id);
+        let others = self.forest.borrow_mut().terminate(id);
+        self.look_again(others);
     }
 
     fn kill(&self, id: TreeId) {
-        self.forest.borrow_mut().kill(id);
+        let others = self.forest.borrow_mut().kill(id);
+        self.look_again(others);
     }
 }
 

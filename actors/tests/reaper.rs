@@ -194,6 +194,21 @@ async fn one_that_threw_its_environment_and_session_away_is_remembered() {
 }
 
 #[actix::test]
+async fn a_double_forked_descendant_that_execs_all_the_time_is_found() {
+    let scene = Scene::new();
+    let endless = scene.folder.path().join("endless");
+    std::fs::write(&endless, "exec sh endless\n").unwrap();
+    for _ in 0..40 {
+        let script = "(setsid sh -c 'echo $$; exec sh endless' &); read forever; exit 1";
+        let mut child = scene.spawn(script);
+        let far = child.prints(1).await[0];
+        scene.reaper.kill(child.tree);
+        child.ends().await;
+        assert!(!is_there(far));
+    }
+}
+
+#[actix::test]
 async fn one_that_hid_from_its_tree_is_found_at_the_very_end() {
     let scene = Scene::new();
     let mut child = scene.spawn(concat!(

@@ -5,6 +5,7 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::PathBuf,
     rc::Rc,
+    time::Duration,
 };
 
 use nix::{
@@ -13,6 +14,7 @@ use nix::{
     unistd::Pid as GroupId,
 };
 use rustix::process::{Signal, WaitOptions, WaitStatus};
+use tokio::time::Instant;
 
 use super::{
     PROCESS_MARKER, PROJECT_MARKER, RUN_MARKER,
@@ -24,6 +26,9 @@ use crate::{
     proc_table::{self, Identity, Stat},
 };
 
+/// One who does not carry a mark for so long threw it away, and is nobody's.
+const LONGEST_EXEC: Duration = Duration::from_millis(200);
+
 /// All trees that are not gone.
 pub(super) struct Forest {
     pub(super) project: PathBuf,
@@ -31,6 +36,22 @@ pub(super) struct Forest {
     leaders: HashMap<u32, TreeId>,
     last: u64,
     pub(super) ledger: Ledger,
+    /// Children of ours that show no mark, and since when.
+    unmarked: HashMap<Identity, Instant>,
+}
+
+/// Our children that lead no tree.
+struct Strays {
+    /// With the tree that each belongs to.
+    known: Vec<(TreeId, Stat)>,
+    others: Others,
+}
+
+/// Whether those who belong to no tree may still turn out to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Others {
+    Nobodys,
+    Unclear,
 }
 
 /// One child and its descendants.
@@ -70,6 +91,7 @@ impl Forest {
             leaders: HashMap::new(),
             last: 0,
             ledger,
+            unmarked: HashMap::new(),
         }
     }
 
@@ -96,38 +118,56 @@ impl Forest {
         }
     }
 
-    /// Finds the trees of which nobody is left, and presses those who linger.
-    pub(super) fn settle(&mut self, news: &mut News) {
+    /// Finds the trees of which nobody is left, and presses those who linger. Says whether that must
+    /// be done again although nobody ends.
+    pub(super) fn settle(&mut self, news: &mut News) -> Others {
         let ended = |tree: &Tree| tree.leader_state == LeaderState::Reaped;
         if !self.trees.values().any(ended) {
-            return;
+            return Others::Nobodys;
         }
-        let strays = self.strays();
-        let left: HashSet<TreeId> = strays.iter().map(|(tree, _)| *tree).collect();
-        let gone: Vec<TreeId> = self
-            .trees
-            .iter()
-            .filter(|(id, tree)| ended(tree) && !left.contains(id))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in gone {
-            if let Some(tree) = self.trees.remove(&id) {
-                news.push((tree.owner, TreeEvent::Gone));
-                self.ledger.remove(tree.leader);
+        let Strays { known, others } = self.strays();
+        if others == Others::Nobodys {
+            let left: HashSet<TreeId> = known.iter().map(|(tree, _)| *tree).collect();
+            let gone: Vec<TreeId> = self
+                .trees
+                .iter()
+                .filter(|(id, tree)| ended(tree) && !left.contains(id))
+                .map(|(id, _)| *id)
+                .collect();
+            for id in gone {
+                if let Some(tree) = self.trees.remove(&id) {
+                    news.push((tree.owner, TreeEvent::Gone));
+                    self.ledger.remove(tree.leader);
+                }
             }
         }
-        self.press_strays(&strays);
+        self.press_strays(&known);
+        others
     }
 
-    /// Our children that lead no tree, each with the tree that it belongs to. Those of nobody are
-    /// left out.
-    pub(super) fn strays(&self) -> Vec<(TreeId, Stat)> {
-        proc_table::own_children()
-            .into_iter()
+    /// Our children that lead no tree. Those of nobody are left out.
+    fn strays(&mut self) -> Strays {
+        let (mut known, mut unmarked) = (Vec::new(), HashMap::new());
+        let mut others = Others::Nobodys;
+        let now = Instant::now();
+        let pids = proc_table::own_children().into_iter();
+        for stat in pids
             .filter(|pid| !self.leaders.contains_key(pid))
             .filter_map(Stat::of)
-            .filter_map(|stat| Some((self.tree_of(&stat)?, stat)))
-            .collect()
+        {
+            if let Some(tree) = self.tree_of(&stat) {
+                known.push((tree, stat));
+            } else if stat.is_alive() {
+                // The kernel shows no environment, or a part of it, in the middle of an exec.
+                let since = *self.unmarked.get(&stat.identity).unwrap_or(&now);
+                unmarked.insert(stat.identity, since);
+                if now.duration_since(since) < LONGEST_EXEC {
+                    others = Others::Unclear;
+                }
+            }
+        }
+        self.unmarked = unmarked;
+        Strays { known, others }
     }
 
     fn tree_of(&self, stat: &Stat) -> Option<TreeId> {
@@ -154,7 +194,7 @@ impl Forest {
     }
 
     /// Does to those who outlived their leader what their tree was told.
-    pub(super) fn press_strays(&mut self, strays: &[(TreeId, Stat)]) {
+    fn press_strays(&mut self, strays: &[(TreeId, Stat)]) {
         let reaped = self
             .trees
             .iter_mut()
@@ -180,12 +220,12 @@ impl Forest {
     }
 
     /// Tells a tree what it has to expect.
-    pub(super) fn terminate(&mut self, id: TreeId) {
-        let strays = self.strays();
+    pub(super) fn terminate(&mut self, id: TreeId) -> Others {
+        let Strays { known, others } = self.strays();
         let Some(tree) = self.trees.get_mut(&id) else {
-            return;
+            return others;
         };
-        let escaped = members_of(id, &strays);
+        let escaped = members_of(id, &known);
         let members: Vec<Stat> = tree.descendants().into_iter().chain(escaped).collect();
         tree.remembered
             .extend(members.iter().map(|stat| stat.identity));
@@ -203,19 +243,17 @@ impl Forest {
             .map(|stat| stat.identity)
             .collect();
         tree.pressure = Pressure::Asked(later);
-        self.press_strays(&strays);
+        self.press_strays(&known);
+        others
     }
 
     /// Kills a tree, and whoever still appears in it.
-    pub(super) fn kill(&mut self, id: TreeId) {
-        let strays = self.strays();
+    pub(super) fn kill(&mut self, id: TreeId) -> Others {
+        let Strays { known, others } = self.strays();
         let Some(tree) = self.trees.get_mut(&id) else {
-            return;
+            return others;
         };
-        let members = tree
-            .descendants()
-            .into_iter()
-            .chain(members_of(id, &strays));
+        let members = tree.descendants().into_iter().chain(members_of(id, &known));
         tree.remembered.extend(members.map(|stat| stat.identity));
         tree.pressure = Pressure::Killed;
         if tree.leader_state == LeaderState::Alive {
@@ -224,6 +262,7 @@ impl Forest {
         for member in &tree.remembered {
             member.signal(Signal::KILL);
         }
+        others
     }
 }
 
