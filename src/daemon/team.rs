@@ -75,6 +75,7 @@ impl Team {
                 open_log: logs.clone().recipient(),
                 crashed: logs.clone().recipient(),
                 stopped: logs.clone().recipient(),
+                tree_ended: logs.clone().recipient(),
                 last_lines: logs.clone().recipient(),
                 mode: mode.clone().recipient(),
                 environment: environment.clone(),

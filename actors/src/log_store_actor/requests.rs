@@ -8,12 +8,12 @@ use std::sync::{
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::{LogStoreActor, answer::Answer, last_lines};
+use super::{LogStoreActor, Phase, answer::Answer, last_lines};
 use crate::{
     ids::ProcessName,
     logs::{
         Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog, Source,
-        Stopped,
+        Stopped, TreeEnded,
         shelf::{Log, Snapshot},
     },
     search::{Found, LogKind, NoSuchLog, Search, search},
@@ -58,7 +58,12 @@ impl Handler<Crashed> for LogStoreActor {
 
     fn handle(&mut self, Crashed { process, run, exit }: Crashed, ctx: &mut Self::Context) {
         let source = Source::Run(run);
-        self.end(LogKey { process, source }, format!("crashed: {exit}"), ctx);
+        self.end(
+            LogKey { process, source },
+            format!("crashed: {exit}"),
+            Phase::Draining,
+            ctx,
+        );
     }
 }
 
@@ -67,7 +72,21 @@ impl Handler<Stopped> for LogStoreActor {
 
     fn handle(&mut self, Stopped { process, run, exit }: Stopped, ctx: &mut Self::Context) {
         let source = Source::Run(run);
-        self.end(LogKey { process, source }, format!("stopped: {exit}"), ctx);
+        self.end(
+            LogKey { process, source },
+            format!("stopped: {exit}"),
+            Phase::Leaving,
+            ctx,
+        );
+    }
+}
+
+impl Handler<TreeEnded> for LogStoreActor {
+    type Result = ();
+
+    fn handle(&mut self, TreeEnded { process, run }: TreeEnded, ctx: &mut Self::Context) {
+        let source = Source::Run(run);
+        self.enter(LogKey { process, source }, Phase::Draining, ctx);
     }
 }
 
@@ -89,7 +108,12 @@ impl Handler<BuildEnded> for LogStoreActor {
             BuildEnding::Cancelled => "cancelled",
         };
         let source = Source::Build(build);
-        self.end(LogKey { process, source }, ending.to_owned(), ctx);
+        self.end(
+            LogKey { process, source },
+            ending.to_owned(),
+            Phase::Draining,
+            ctx,
+        );
     }
 }
 
