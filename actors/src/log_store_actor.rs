@@ -5,7 +5,7 @@
 //! | process actors | [`OpenLog`], then [`Crashed`] or [`Stopped`], then [`TreeEnded`]; [`DescribeLastLines`] |
 //! | the builder | [`OpenLog`], [`Append`], then [`BuildEnded`] |
 //! | the front ends | [`Search`] |
-//! | the daemon | [`Shutdown`](crate::restart::Shutdown) |
+//! | the daemon | [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
 //!
 //! It lives on a thread of its own and knows neither children nor builds, only pipes and keys. It
 //! waits for nobody: searches run elsewhere on a snapshot, and what it passes on is queued.

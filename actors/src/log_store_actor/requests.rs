@@ -5,7 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use actix::prelude::*;
+use actix::{fut, prelude::*};
+use futures_util::{StreamExt, stream};
 use tokio::sync::oneshot;
 
 use super::{LogStoreActor, Phase, answer::Answer, last_lines};
@@ -13,9 +14,10 @@ use crate::{
     ids::ProcessName,
     logs::{
         Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog, Source,
-        Stopped, TreeEnded,
+        Stopped, Stream, TreeEnded,
         shelf::{Log, Snapshot},
     },
+    restart::Shutdown,
     search::{Found, LogKind, NoSuchLog, Search, search},
 };
 
@@ -114,6 +116,29 @@ impl Handler<BuildEnded> for LogStoreActor {
             Phase::Draining,
             ctx,
         );
+    }
+}
+
+impl Handler<Shutdown> for LogStoreActor {
+    type Result = ResponseActFuture<Self, ()>;
+
+    /// Takes what all pipes hold and closes all logs. Searches are answered as before.
+    fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
+        let keys: Vec<LogKey> = self.live.keys().cloned().collect();
+        let outputs = self.passthrough.clone();
+        // One after the other, so that an output that is a file has room for what the pipes hold.
+        let turns = stream::iter(keys).then(move |key| {
+            let outputs = outputs.clone();
+            async move {
+                for stream in [Stream::Stdout, Stream::Stderr] {
+                    outputs.outlet(stream).room().await;
+                }
+                key
+            }
+        });
+        let closed = fut::wrap_stream(turns)
+            .map(|key, store: &mut Self, ctx: &mut Self::Context| store.close(&key, ctx));
+        Box::pin(closed.finish())
     }
 }
 

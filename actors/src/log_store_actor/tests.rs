@@ -18,6 +18,7 @@ use crate::{
         Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, OpenLog, Stopped, TreeEnded,
     },
     pattern::Pattern,
+    restart::Shutdown,
     search::{Extent, Found, NoSuchLog, Query, Search},
     spec::Mode,
 };
@@ -411,6 +412,52 @@ async fn a_grandchild_that_never_stops_printing_cannot_keep_the_log_open() {
     crash(&store, 1).await;
     last_lines(&store, run(1)).await;
     grandchild.await.unwrap();
+}
+
+#[actix::test]
+async fn at_the_end_of_the_daemon_all_that_was_printed_is_stored_and_passed_on() {
+    tokio::time::pause();
+    let (store, mut output) = store();
+    // One that crashed, one that stopped, and one that nobody could wait for; all pipes are held.
+    let mut held = Vec::new();
+    for n in 1..=3 {
+        let mut stdout = open_stdout(&store, run(n)).await;
+        stdout.write_all(&b"line\n".repeat(10_000)).unwrap();
+        write!(stdout, "last of {n}").unwrap();
+        held.push(stdout);
+    }
+    crash(&store, 1).await;
+    stop(&store, 2).await;
+    let start = Instant::now();
+    store.send(Shutdown).await.unwrap();
+    assert_eq!(
+        start.elapsed(),
+        Duration::ZERO,
+        "there is no reason to wait"
+    );
+    for (n, mut stdout) in (1..).zip(held) {
+        output.shows(&format!("[main] last of {n}\n")).await;
+        assert_eq!(
+            last_lines(&store, run(n)).await.last().unwrap(),
+            &format!("last of {n}")
+        );
+        assert_eq!(found(&store, n.cast_signed() - 4).await.kept, 10_001);
+        assert!(stdout.write_all(b"later\n").is_err(), "the pipe is closed");
+    }
+}
+
+#[actix::test]
+async fn the_end_of_the_daemon_is_delayed_neither_by_a_blocked_output_nor_by_one_who_goes_on_printing()
+ {
+    let (wake, asleep) = mpsc::channel();
+    let passthrough = Passthrough::to_one(Box::new(Blocked(asleep))).unwrap();
+    let store = LogStoreActor::new(passthrough).start();
+    let mut stdout = open_stdout(&store, run(1)).await;
+    let printing =
+        tokio::task::spawn_blocking(move || while stdout.write_all(&[b'\n'; 4096]).is_ok() {});
+    store.send(Shutdown).await.unwrap();
+    printing.await.unwrap();
+    drop(wake);
 }
 
 #[actix::test]
