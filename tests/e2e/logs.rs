@@ -169,7 +169,7 @@ fn what_the_rest_of_a_tree_prints_in_its_grace_is_kept_when_the_leader_ended_fir
     // tree. It looks at the clock without a child, who would be asked to end as well.
     let project = prints(
         "grace-output",
-        r#"if [ -e born ]; then echo second; exec sleep 1000; fi
+        r"if [ -e born ]; then echo second; exec sleep 1000; fi
 touch born
 now() { read -r seconds rest < /proc/uptime; now=${seconds%.*}${seconds#*.}; }
 tidy_up() {
@@ -179,7 +179,7 @@ tidy_up() {
 }
 (trap tidy_up TERM; echo ready; while :; do sleep 0.02; done) &
 wait
-"#,
+",
     );
     let daemon = project.start();
     logged(&daemon, &json!({}), "ready");
