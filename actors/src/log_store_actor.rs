@@ -2,16 +2,19 @@
 //!
 //! | who sends | what |
 //! |---|---|
-//! | process actors | [`OpenLog`], then [`Crashed`] or [`Stopped`]; [`DescribeLastLines`] |
+//! | process actors | [`OpenLog`], then [`Crashed`] or [`Stopped`], then [`TreeEnded`]; [`DescribeLastLines`] |
 //! | the builder | [`OpenLog`], [`Append`], then [`BuildEnded`] |
 //! | the front ends | [`Search`] |
+//! | the daemon | [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
 //!
 //! It lives on a thread of its own and knows neither children nor builds, only pipes and keys. It
 //! waits for nobody: searches run elsewhere on a snapshot, and what it passes on is queued.
 //!
 //! Bytes are read when the pipe has some and at the pace of this actor, so a chatty child is slowed
 //! by its full pipe and nothing grows. When a run has ended, its pipes are read to their end; where
-//! somebody still holds one, what is in it after [`PATIENCE`] is the last that is taken.
+//! somebody still holds one, what is in it after [`PATIENCE`] is the last that is taken. That time
+//! begins with a crash, because the rest of the tree is killed at once, but after a requested stop
+//! only when nobody of the tree is left: until then they have their grace and print.
 
 mod answer;
 mod pipes;
@@ -78,11 +81,14 @@ struct Live {
     silence: Option<SpawnHandle>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far a log is on the way to its end. It never goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     /// What prints is alive.
     Running,
-    /// It ended; its pipes are read to their end.
+    /// It stopped as it was told to; others of its tree may still print.
+    Leaving,
+    /// Nobody is left who should print; the pipes are given up when [`PATIENCE`] is over.
     Draining,
 }
 
@@ -204,14 +210,14 @@ impl LogStoreActor {
         self.shelves.get(&place)?.log(key.source)
     }
 
-    /// What printed into a log has ended.
-    fn end(&mut self, key: LogKey, ending: String, ctx: &mut Context<Self>) {
+    /// What printed into a log has ended; `phase` says whether others still may.
+    fn end(&mut self, key: LogKey, ending: String, phase: Phase, ctx: &mut Context<Self>) {
         let place = place(&key);
         let log = self
             .shelves
             .get_mut(&place)
             .and_then(|shelf| shelf.log_mut(key.source));
-        let (Some(log), Some(live)) = (log, self.live.get_mut(&key)) else {
+        let (Some(log), true) = (log, self.live.contains_key(&key)) else {
             log::debug!(
                 "{}: {:?} ended, but has no open log",
                 key.process,
@@ -220,13 +226,22 @@ impl LogStoreActor {
             return;
         };
         log.end(ending);
-        if live.phase == Phase::Draining {
+        self.enter(key, phase, ctx);
+    }
+
+    /// The end of a log has come this far. One that has no open pipe is closed at once.
+    fn enter(&mut self, key: LogKey, phase: Phase, ctx: &mut Context<Self>) {
+        // One that was closed, or has left its shelf, needs nothing more.
+        let Some(live) = self.live.get_mut(&key) else {
+            return;
+        };
+        if live.phase >= phase {
             return;
         }
-        live.phase = Phase::Draining;
+        live.phase = phase;
         if live.open == 0 {
             self.close(&key, ctx);
-        } else {
+        } else if phase == Phase::Draining {
             ctx.run_later(PATIENCE, move |store, ctx| store.close(&key, ctx));
         }
     }

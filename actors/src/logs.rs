@@ -84,7 +84,8 @@ pub struct Crashed {
     pub exit: Exit,
 }
 
-/// Fact: a run ended because it was told to. Its log ends as with [`Crashed`].
+/// Fact: a run ended because it was told to. The rest of its tree has its grace and may still print:
+/// the log takes all of it until the pipes end or [`TreeEnded`] arrives.
 #[derive(Clone, Debug, actix::Message)]
 #[rtype(result = "()")]
 pub struct Stopped {
@@ -94,6 +95,16 @@ pub struct Stopped {
     pub run: RunId,
     /// How it ended.
     pub exit: Exit,
+}
+
+/// Fact: nobody of a run's tree is left. Its log ends as with [`Crashed`], unless it has ended before.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct TreeEnded {
+    /// Whose run.
+    pub process: ProcessName,
+    /// Which run.
+    pub run: RunId,
 }
 
 /// Fact: a build ended. Its log ends as with [`Crashed`].

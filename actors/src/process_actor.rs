@@ -8,8 +8,9 @@
 //! | [`BuildStarted`](crate::artifact::BuildStarted), [`BuildDone`](crate::artifact::BuildDone) | [`BuilderActor`](crate::builder_actor) | what became of a job |
 //! | [`Exited`], [`TreeGone`] | [`Reaper`](crate::reaper) | what became of a run |
 //!
-//! It sends [`Build`] and [`CancelBuild`] to the builder, [`OpenLog`], [`Crashed`] and [`Stopped`] to
-//! the log store and [`ModeChanged`] to the idle clock, and never waits for any of them in a handler.
+//! It sends [`Build`] and [`CancelBuild`] to the builder, [`OpenLog`], [`Crashed`], [`Stopped`] and
+//! [`TreeEnded`] to the log store and [`ModeChanged`] to the idle clock, and never waits for any of
+//! them in a handler.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -32,7 +33,7 @@ use crate::{
     history::{History, Picture, rounded},
     ids::{RunId, Sequence, Ticket},
     lifecycle::{Effect, Event, Lifecycle, State, Verdict},
-    logs::{Crashed, DescribeLastLines, LogKey, OpenLog, Source, Stopped, Stream},
+    logs::{Crashed, DescribeLastLines, LogKey, OpenLog, Source, Stopped, Stream, TreeEnded},
     report::{BuildOutcome, EventKind, RestartReport},
     restart::{Board, ModeChanged, Snapshot},
     spec::{Mode, ProcessSpec},
@@ -63,6 +64,8 @@ pub struct Ports {
     pub crashed: Recipient<Crashed>,
     /// The log store.
     pub stopped: Recipient<Stopped>,
+    /// The log store.
+    pub tree_ended: Recipient<TreeEnded>,
     /// The log store.
     pub last_lines: Recipient<DescribeLastLines>,
     /// The idle clock.

@@ -43,7 +43,8 @@ pub type Pending = oneshot::Receiver<RestartReport>;
 #[error("the daemon is shutting down")]
 pub struct ShuttingDown;
 
-/// Command: end, for good. Answered when nobody of the process is left.
+/// Command: end, for good. Answered by a process when nobody of it is left, by the builder when no
+/// build is, and by the log store when all that was printed is stored and passed on.
 #[derive(Clone, Copy, Debug, actix::Message)]
 #[rtype(result = "()")]
 pub struct Shutdown;

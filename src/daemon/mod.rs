@@ -130,6 +130,8 @@ async fn serve(
     {
         log::warn!("some processes cannot be killed");
     }
+    // Also after a third signal: the pipes outlive those who printed.
+    team.close_logs().await;
     farewell.cancel();
     match server.await {
         Ok(Err(error)) => Err(cannot("serve MCP")(error)),

@@ -1,6 +1,6 @@
 //! The actors of one daemon: who knows whom.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use bpm_actors::{
@@ -22,10 +22,14 @@ use crate::{
     service::{Member, Parts, Service},
 };
 
+/// How long the log store may take for what the pipes still hold.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 /// All of them.
 pub(super) struct Team {
     builder: Addr<BuilderActor>,
     processes: Vec<Addr<ProcessActor>>,
+    logs: Addr<LogStoreActor>,
     /// The log store's own thread: a flood of output does not delay a restart.
     _log_thread: Arbiter,
 }
@@ -75,6 +79,7 @@ impl Team {
                 open_log: logs.clone().recipient(),
                 crashed: logs.clone().recipient(),
                 stopped: logs.clone().recipient(),
+                tree_ended: logs.clone().recipient(),
                 last_lines: logs.clone().recipient(),
                 mode: mode.clone().recipient(),
                 environment: environment.clone(),
@@ -102,7 +107,7 @@ impl Team {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             url: url.to_owned(),
             members,
-            logs: logs.recipient(),
+            logs: logs.clone().recipient(),
             activity: mode.recipient(),
             release_at,
         });
@@ -110,6 +115,7 @@ impl Team {
             Self {
                 builder,
                 processes,
+                logs,
                 _log_thread: log_thread,
             },
             service,
@@ -131,5 +137,13 @@ impl Team {
         let processes = join_all(self.processes.iter().map(|process| process.send(Shutdown)));
         // An actor that is gone has nothing left to end.
         let _ = tokio::join!(processes, self.builder.send(Shutdown));
+    }
+
+    /// Stores and passes on what was printed last. Called when nobody is left who prints.
+    pub(super) async fn close_logs(&self) {
+        let closed = self.logs.send(Shutdown).timeout(LAST_LINES);
+        if closed.await.is_err() {
+            log::warn!("the last lines of the processes may be missing");
+        }
     }
 }

@@ -164,6 +164,39 @@ fn a_run_whose_pipe_is_held_by_somebody_who_escaped_ends_all_the_same() {
 }
 
 #[test]
+fn what_the_rest_of_a_tree_prints_in_its_grace_is_kept_when_the_leader_ended_first() {
+    // As `npm run dev` with a server that tidies up: longer than a pipe is read after the end of a
+    // tree. It looks at the clock without a child, who would be asked to end as well.
+    let project = prints(
+        "grace-output",
+        r"if [ -e born ]; then echo second; exec sleep 1000; fi
+touch born
+now() { read -r seconds rest < /proc/uptime; now=${seconds%.*}${seconds#*.}; }
+tidy_up() {
+    trap '' TERM
+    now; until=$((now + 40)); while [ $now -lt $until ]; do now; done
+    echo flushed; echo printed > witness; exit 0
+}
+(trap tidy_up TERM; echo ready; while :; do sleep 0.02; done) &
+wait
+",
+    );
+    let daemon = project.start();
+    logged(&daemon, &json!({}), "ready");
+    let answer = daemon.restart("main");
+    assert_eq!(answer["outcome"], "restarted", "{answer}");
+    assert_eq!(project.read("witness"), "printed\n", "no broken pipe");
+    // Its shell says on stderr whom the signal ended.
+    let first = json!({"index": 0, "stream": "stdout"});
+    let first = logged(&daemon, &first, "flushed");
+    assert!(
+        first.starts_with("main run 1 (stopped: signal 15 (SIGTERM), "),
+        "{first}"
+    );
+    assert_eq!(lines(&first), ["   ready", "   flushed"]);
+}
+
+#[test]
 fn both_streams_keep_their_order_and_nothing_is_written_into_the_text() {
     // Each line waits until the one before was read. A pipe of its own for each turn: the second
     // `read` on the same one could meet the end that the first writer still holds.

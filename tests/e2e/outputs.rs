@@ -126,6 +126,28 @@ fn an_output_that_is_closed_while_it_is_written_kills_no_child() {
 }
 
 #[test]
+fn what_is_printed_last_before_the_daemon_ends_is_passed_on_even_if_its_pipe_is_held() {
+    // Without a newline, and without the end of the pipe: the holder has neither the mark nor the
+    // session of the rest.
+    let project = Project::new("last-of-all");
+    project
+        .file(
+            "main.sh",
+            "(setsid env -i sh -c 'echo $$ > holder; exec sleep 50' &)\n\
+             until [ -s holder ]; do :; done\n\
+             trap 'printf \"last of all\"; echo done > done; exit 0' TERM\n\
+             echo ready; while :; do sleep 0.02; done\n",
+        )
+        .config(FLOOD);
+    let mut daemon = project.start();
+    daemon.prints("[main] ready");
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.output());
+    assert_eq!(project.read("done"), "done\n");
+    daemon.prints("[main] last of all\n");
+}
+
+#[test]
 fn floods_of_two_processes_and_a_build_are_passed_on_in_whole_lines_with_their_names() {
     let project = Project::new("two-floods");
     // In pieces that end within lines, as real programs write them.

@@ -147,7 +147,7 @@ impl LogStoreActor {
             return;
         };
         live.open -= 1;
-        if live.open == 0 && live.phase == Phase::Draining {
+        if live.open == 0 && live.phase != Phase::Running {
             self.close(&pipe.key, ctx);
         }
     }

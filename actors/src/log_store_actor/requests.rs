@@ -5,17 +5,19 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use actix::prelude::*;
+use actix::{fut, prelude::*};
+use futures_util::{StreamExt, stream};
 use tokio::sync::oneshot;
 
-use super::{LogStoreActor, answer::Answer, last_lines};
+use super::{LogStoreActor, Phase, answer::Answer, last_lines};
 use crate::{
     ids::ProcessName,
     logs::{
         Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog, Source,
-        Stopped,
+        Stopped, Stream, TreeEnded,
         shelf::{Log, Snapshot},
     },
+    restart::Shutdown,
     search::{Found, LogKind, NoSuchLog, Search, search},
 };
 
@@ -58,7 +60,12 @@ impl Handler<Crashed> for LogStoreActor {
 
     fn handle(&mut self, Crashed { process, run, exit }: Crashed, ctx: &mut Self::Context) {
         let source = Source::Run(run);
-        self.end(LogKey { process, source }, format!("crashed: {exit}"), ctx);
+        self.end(
+            LogKey { process, source },
+            format!("crashed: {exit}"),
+            Phase::Draining,
+            ctx,
+        );
     }
 }
 
@@ -67,7 +74,21 @@ impl Handler<Stopped> for LogStoreActor {
 
     fn handle(&mut self, Stopped { process, run, exit }: Stopped, ctx: &mut Self::Context) {
         let source = Source::Run(run);
-        self.end(LogKey { process, source }, format!("stopped: {exit}"), ctx);
+        self.end(
+            LogKey { process, source },
+            format!("stopped: {exit}"),
+            Phase::Leaving,
+            ctx,
+        );
+    }
+}
+
+impl Handler<TreeEnded> for LogStoreActor {
+    type Result = ();
+
+    fn handle(&mut self, TreeEnded { process, run }: TreeEnded, ctx: &mut Self::Context) {
+        let source = Source::Run(run);
+        self.enter(LogKey { process, source }, Phase::Draining, ctx);
     }
 }
 
@@ -89,7 +110,35 @@ impl Handler<BuildEnded> for LogStoreActor {
             BuildEnding::Cancelled => "cancelled",
         };
         let source = Source::Build(build);
-        self.end(LogKey { process, source }, ending.to_owned(), ctx);
+        self.end(
+            LogKey { process, source },
+            ending.to_owned(),
+            Phase::Draining,
+            ctx,
+        );
+    }
+}
+
+impl Handler<Shutdown> for LogStoreActor {
+    type Result = ResponseActFuture<Self, ()>;
+
+    /// Takes what all pipes hold and closes all logs. Searches are answered as before.
+    fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
+        let keys: Vec<LogKey> = self.live.keys().cloned().collect();
+        let outputs = self.passthrough.clone();
+        // One after the other, so that an output that is a file has room for what the pipes hold.
+        let turns = stream::iter(keys).then(move |key| {
+            let outputs = outputs.clone();
+            async move {
+                for stream in [Stream::Stdout, Stream::Stderr] {
+                    outputs.outlet(stream).room().await;
+                }
+                key
+            }
+        });
+        let closed = fut::wrap_stream(turns)
+            .map(|key, store: &mut Self, ctx: &mut Self::Context| store.close(&key, ctx));
+        Box::pin(closed.finish())
     }
 }
 

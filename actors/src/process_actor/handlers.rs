@@ -7,6 +7,7 @@ use super::{Exited, ProcessActor, TreeGone};
 use crate::{
     artifact::{BuildDone, BuildStarted},
     lifecycle::{Event, State},
+    logs::TreeEnded,
     report::EventKind,
     restart::{Cause, Pending, Restart, Shutdown, ShuttingDown},
 };
@@ -106,7 +107,11 @@ impl Handler<TreeGone> for ProcessActor {
     type Result = ();
 
     fn handle(&mut self, TreeGone { run }: TreeGone, ctx: &mut Self::Context) {
-        self.live.remove(&run);
+        if self.live.remove(&run).is_some() {
+            // Before the next run opens its log.
+            let process = self.spec.name.clone();
+            self.ports.tree_ended.do_send(TreeEnded { process, run });
+        }
         self.happens(Event::TreeGone { run }, ctx);
     }
 }

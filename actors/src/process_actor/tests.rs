@@ -98,6 +98,7 @@ recorded! {
     OpenLog: |open| format!("open {:?}", open.key.source);
     Crashed: |crashed| format!("crashed {} {}", crashed.run, crashed.exit);
     Stopped: |stopped| format!("stopped {} {}", stopped.run, stopped.exit);
+    TreeEnded: |ended| format!("tree ended {}", ended.run);
     ModeChanged: |changed| format!("mode {}", changed.mode);
 }
 
@@ -158,6 +159,7 @@ impl Scene {
             open_log: others.clone().recipient(),
             crashed: others.clone().recipient(),
             stopped: others.clone().recipient(),
+            tree_ended: others.clone().recipient(),
             last_lines: others.clone().recipient(),
             mode: others.recipient(),
             environment: BaseEnvironment::of_daemon([
@@ -403,6 +405,28 @@ async fn a_crash_is_told_to_the_log_store_and_the_rest_of_the_tree_is_killed() {
     scene.passes(Duration::from_secs(1)).await;
     scene.builds(1, Mode::Release).await;
     assert_eq!(scene.report().run, Some(RunId(2)));
+}
+
+#[actix::test]
+async fn the_log_store_is_told_once_that_a_tree_ended_and_before_the_next_run_begins() {
+    let mut scene = Scene::running().await;
+    let _pending = scene.asks(Mode::Dev, Cause::Requested).await;
+    scene.builds(2, Mode::Dev).await;
+    scene.facts.borrow_mut().clear();
+    scene.stage.owners.borrow()[0](TreeEvent::Exited(Exit::Code(0)));
+    scene.settles().await;
+    assert_eq!(
+        *scene.facts.borrow(),
+        ["stopped 1 exit code 0"],
+        "others may print"
+    );
+    scene.stage.owners.borrow()[0](TreeEvent::Gone);
+    scene.stage.owners.borrow()[0](TreeEvent::Gone);
+    scene.settles().await;
+    assert_eq!(
+        scene.facts.borrow()[1..],
+        ["tree ended 1", "open Run(RunId(2))"]
+    );
 }
 
 #[actix::test]
