@@ -221,6 +221,9 @@ impl Forest {
 
     /// Tells a tree what it has to expect.
     pub(super) fn terminate(&mut self, id: TreeId) -> Others {
+        if !self.trees.contains_key(&id) {
+            return Others::Nobodys;
+        }
         let Strays { known, others } = self.strays();
         let Some(tree) = self.trees.get_mut(&id) else {
             return others;
@@ -249,6 +252,9 @@ impl Forest {
 
     /// Kills a tree, and whoever still appears in it.
     pub(super) fn kill(&mut self, id: TreeId) -> Others {
+        if !self.trees.contains_key(&id) {
+            return Others::Nobodys;
+        }
         let Strays { known, others } = self.strays();
         let Some(tree) = self.trees.get_mut(&id) else {
             return others;
