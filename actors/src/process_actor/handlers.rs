@@ -7,7 +7,6 @@ use super::{Exited, ProcessActor, TreeGone};
 use crate::{
     artifact::{BuildDone, BuildStarted},
     lifecycle::{Event, State},
-    report::EventKind,
     restart::{Cause, Pending, Restart, Shutdown, ShuttingDown},
 };
 
@@ -64,8 +63,7 @@ impl Handler<BuildStarted> for ProcessActor {
 
     fn handle(&mut self, BuildStarted { job, build, mode }: BuildStarted, _: &mut Self::Context) {
         if self.machine.awaits(job) {
-            self.history
-                .note(EventKind::BuildStarted, format!("build {build} ({mode})"));
+            self.history.build_started(build, mode);
             self.publish();
         }
     }
