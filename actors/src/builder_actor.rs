@@ -1,4 +1,5 @@
-//! Builds what processes ask for: one cargo at a time, in the order of arrival.
+//! Builds what processes ask for: one cargo at a time, in the order of arrival. Where direnv is to be
+//! asked, that is done before, beside the queue; who still waits for it lets others pass.
 //!
 //! | message | from | |
 //! |---|---|---|
@@ -27,8 +28,9 @@ pub use crate::build::job::BuildLog;
 use crate::{
     artifact::{Build, BuildDone, BuildFailure, BuildStarted, BuilderClosed, CancelBuild},
     build::{
+        direnv::Evaluation,
         environment::BaseEnvironment,
-        job::{Job, Need, Outcome, Workshop},
+        job::{Job, Need, Outcome, Prepared, Step, Workshop},
         nursery::Nursery,
         queue::Queue,
     },
@@ -55,7 +57,7 @@ pub struct Enlist {
 pub struct BuilderActor {
     shop: Rc<Workshop>,
     customers: HashMap<ProcessName, Rc<Enlist>>,
-    queue: Queue<Job>,
+    queue: Queue<Prepared>,
     /// Jobs under way, by a number of their own: a cancelled one may still be ending beside its
     /// successor.
     tasks: BTreeMap<u64, Task>,
@@ -81,7 +83,7 @@ struct Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lane {
     Cargo,
-    /// It does not need cargo.
+    /// It does not need cargo, or not yet.
     Beside,
 }
 
@@ -118,20 +120,35 @@ impl BuilderActor {
         }
     }
 
-    fn start(&mut self, job: Job, lane: Lane, ctx: &mut Context<Self>) {
+    /// Asks direnv for `job`, beside the queue.
+    fn prepare(&mut self, job: Job, ctx: &mut Context<Self>) {
+        let (customer, id) = (Rc::clone(&job.customer), job.id);
+        let work = |cancelled| job.prepare(cancelled);
+        self.start(customer, id, Lane::Beside, work, ctx);
+    }
+
+    fn start<W>(
+        &mut self,
+        customer: Rc<Enlist>,
+        job: JobId,
+        lane: Lane,
+        work: impl FnOnce(oneshot::Receiver<()>) -> W,
+        ctx: &mut Context<Self>,
+    ) where
+        W: Future<Output = Option<Step>> + 'static,
+    {
         let (wanted, cancelled) = oneshot::channel();
         self.last_task += 1;
         let number = self.last_task;
         let task = Task {
-            process: job.customer.spec.name.clone(),
-            job: job.id,
+            process: customer.spec.name.clone(),
+            job,
             lane,
             wanted: Some(wanted),
         };
         self.tasks.insert(number, task);
-        let customer = Rc::clone(&job.customer);
         // A task of its own: a talkative cargo does not wake the actor, and a panic is seen here.
-        let work = actix::spawn(job.run(cancelled));
+        let work = actix::spawn(work(cancelled));
         let finish = work
             .into_actor(self)
             .map(move |end, actor, ctx| actor.finished(number, end, &customer, ctx));
@@ -141,7 +158,7 @@ impl BuilderActor {
     fn finished(
         &mut self,
         number: u64,
-        end: Result<Option<Outcome>, JoinError>,
+        end: Result<Option<Step>, JoinError>,
         customer: &Enlist,
         ctx: &mut Context<Self>,
     ) {
@@ -156,10 +173,18 @@ impl BuilderActor {
                 log::error!("{}: the builder broke off: {error}", task.process);
                 let reason = format!("the builder broke off: {error}");
                 let report = None;
-                Some(Err(BuildFailure { reason, report }))
+                Some(Step::Done(Err(BuildFailure { reason, report })))
             };
-            if let Some(outcome) = end.unwrap_or_else(broken) {
-                tell(customer, task.job, outcome);
+            match end.unwrap_or_else(broken) {
+                None => {}
+                Some(Step::Ready(prepared)) => {
+                    self.queue.push(task.process, task.job, *prepared);
+                }
+                Some(Step::Done(outcome)) => {
+                    // The place that was kept for it, if it did not come as far as cargo.
+                    self.queue.cancel(&task.process, task.job);
+                    tell(customer, task.job, outcome);
+                }
             }
         }
         self.proceed(ctx);
@@ -167,8 +192,10 @@ impl BuilderActor {
 
     /// Whoever is next at cargo starts; when nobody is left, whoever waits for that is told.
     fn proceed(&mut self, ctx: &mut Context<Self>) {
-        if let Some(job) = self.queue.admit() {
-            self.start(job, Lane::Cargo, ctx);
+        if let Some(prepared) = self.queue.admit() {
+            let (customer, id) = (Rc::clone(&prepared.job.customer), prepared.job.id);
+            let work = |cancelled| prepared.run(cancelled);
+            self.start(customer, id, Lane::Cargo, work, ctx);
         }
         if let Door::Closed(waiting) = &mut self.door
             && self.tasks.is_empty()
@@ -218,10 +245,18 @@ impl Handler<Build> for BuilderActor {
         let job = Job::new(shop, customer, build.job, build.work, build.keep);
         self.cancel(|task| task.process == build.process);
         match job.need() {
-            Need::Cargo => self.queue.push(build.process, build.job, job),
+            Need::Cargo => {
+                let evaluation = Evaluation::default();
+                let prepared = Prepared { job, evaluation };
+                self.queue.push(build.process, build.job, prepared);
+            }
+            Need::DirenvThenCargo => {
+                self.queue.reserve(build.process, build.job);
+                self.prepare(job, ctx);
+            }
             Need::Direnv => {
                 self.queue.withdraw(&build.process);
-                self.start(job, Lane::Beside, ctx);
+                self.prepare(job, ctx);
             }
             Need::Nothing(outcome) => {
                 self.queue.withdraw(&build.process);

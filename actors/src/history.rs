@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
-    artifact::BuildReport,
+    artifact::{BuildFailure, BuildReport},
     exit::Exit,
     ids::{BuildId, RunId},
     lifecycle::{Lifecycle, Run, Serving, State},
@@ -31,6 +31,8 @@ pub struct History {
     events: VecDeque<Arc<Happening>>,
     last_exit: Option<LastExit>,
     last_build: Option<LastBuild>,
+    /// The newest attempt, where it failed before there was a build.
+    unbuilt: Option<Arc<Happening>>,
     restarts: u64,
     crashes: u64,
 }
@@ -44,6 +46,17 @@ struct Happening {
     text: String,
 }
 
+impl Happening {
+    fn report(&self, now: Instant) -> EventReport {
+        EventReport {
+            at: self.at,
+            age_seconds: rounded(now.saturating_duration_since(self.since)),
+            kind: self.kind,
+            text: self.text.clone(),
+        }
+    }
+}
+
 impl History {
     /// Nothing happened yet.
     #[must_use]
@@ -52,6 +65,7 @@ impl History {
             events: VecDeque::new(),
             last_exit: None,
             last_build: None,
+            unbuilt: None,
             restarts: 0,
             crashes: 0,
         }
@@ -66,6 +80,26 @@ impl History {
             kind,
             text,
         }));
+    }
+
+    /// cargo was started.
+    pub fn build_started(&mut self, build: BuildId, mode: Mode) {
+        self.unbuilt = None;
+        self.note(EventKind::BuildStarted, format!("build {build} ({mode})"));
+    }
+
+    /// There is an artifact, and it took no build.
+    pub fn build_needless(&mut self) {
+        self.unbuilt = None;
+    }
+
+    /// There is no artifact. [`Self::built`] takes down the build, if it came to one.
+    pub fn build_failed(&mut self, failure: &BuildFailure) {
+        self.note(EventKind::BuildFailed, failure.reason.clone());
+        self.unbuilt = match failure.report {
+            None => self.events.front().cloned(),
+            Some(_) => None,
+        };
     }
 
     /// Somebody asked for a restart.
@@ -207,14 +241,14 @@ impl Snapshot for Picture {
                 .history
                 .events
                 .iter()
-                .map(|event| EventReport {
-                    at: event.at,
-                    age_seconds: age(event.since),
-                    kind: event.kind,
-                    text: event.text.clone(),
-                })
+                .map(|event| event.report(now))
                 .collect(),
         }
+    }
+
+    fn unbuilt(&self, now: Instant) -> Option<EventReport> {
+        let event = self.history.unbuilt.as_ref()?;
+        Some(event.report(now))
     }
 }
 

@@ -420,9 +420,8 @@ impl ProcessActor {
     }
 
     fn build_ended(&mut self, outcome: &Result<Option<BuildReport>, BuildFailure>) {
-        let name = &self.spec.name;
         match outcome {
-            Ok(None) => {}
+            Ok(None) => self.history.build_needless(),
             Ok(Some(report)) => {
                 let text = format!(
                     "build {} ({}) ok in {} s",
@@ -436,11 +435,9 @@ impl ProcessActor {
             Err(failure) => {
                 if let Some(report) = &failure.report {
                     self.history.built(report, BuildOutcome::Failed);
-                } else {
-                    log::warn!("{name}: {}", failure.reason);
                 }
-                self.history
-                    .note(EventKind::BuildFailed, failure.reason.clone());
+                // The builder warns where there is no report.
+                self.history.build_failed(failure);
             }
         }
     }

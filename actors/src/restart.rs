@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use crate::{
-    report::{ProcessReport, RestartReport},
+    report::{EventReport, ProcessReport, RestartReport},
     spec::Mode,
 };
 
@@ -54,6 +54,9 @@ pub struct Shutdown;
 pub trait Snapshot: Send + Sync {
     /// What readers receive, with ages and waits as of `now`.
     fn report(&self, now: Instant) -> ProcessReport;
+
+    /// How the newest attempt failed, where that was before cargo: no build log tells.
+    fn unbuilt(&self, now: Instant) -> Option<EventReport>;
 }
 
 /// Where a process publishes.

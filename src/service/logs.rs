@@ -44,6 +44,8 @@ pub enum Finding {
         found: Found,
         /// How many lines the wish for one stream hides, where it hides all there are.
         hidden: u64,
+        /// A newer attempt to build that failed before cargo, where the newest build was asked for.
+        unbuilt: Option<EventReport>,
     },
     /// A process of this type has no builds.
     NothingIsBuilt(ProcessType),
@@ -97,7 +99,18 @@ impl Service {
             Some(stream) if found.kept == 0 => self.other_lines(member, &question, stream).await?,
             _ => 0,
         };
-        Ok(answer(Finding::Log { found, hidden }))
+        let unbuilt = match question.kind {
+            // What still builds is the newest attempt.
+            LogKind::Builds if question.index == -1 && found.ending.is_some() => {
+                member.board.borrow().unbuilt(Instant::now())
+            }
+            LogKind::Builds | LogKind::Runs => None,
+        };
+        Ok(answer(Finding::Log {
+            found,
+            hidden,
+            unbuilt,
+        }))
     }
 
     /// How many lines the other stream has.

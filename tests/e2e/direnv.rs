@@ -140,6 +140,17 @@ fn a_rust_process_whose_file_is_not_allowed_backs_off_and_its_restart_leaves_wha
     assert_eq!(answer["structuredContent"]["pid"], old["pid"]);
     assert!(is_alive(pid_in(&old)));
     assert_eq!(project.lines("starts"), 1);
+
+    let log = daemon.text("search_build_log", &json!({"process": "main"}));
+    let second = log.lines().nth(1).unwrap();
+    assert!(
+        second.starts_with("the newest attempt failed before cargo")
+            && second.contains("direnv allow"),
+        "{log}"
+    );
+    let output = daemon.stop();
+    let told = output.lines().filter(|line| line.contains("direnv allow"));
+    assert_eq!(told.count(), 1, "{output}");
 }
 
 #[test]

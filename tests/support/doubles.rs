@@ -127,6 +127,10 @@ impl Snapshot for Still {
         }
         report
     }
+
+    fn unbuilt(&self, _: Instant) -> Option<EventReport> {
+        None
+    }
 }
 
 /// A service of doubles, and what they saw.

@@ -8,9 +8,12 @@ use std::{
     ffi::{OsStr, OsString},
     io,
     path::{Path, PathBuf},
+    pin::pin,
+    time::Duration,
 };
 
 use anstream::adapter::strip_str;
+use tokio::time::timeout;
 
 use crate::{
     artifact::{Direnv, Watch},
@@ -31,6 +34,13 @@ const MOST_OUTPUT: usize = 16 << 20;
 /// How much of its complaint a reason repeats.
 const MOST_SAID: usize = 600;
 
+/// How long an evaluation may take before somebody is told what is waited for.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// How long it may take: one that builds a development environment takes its time, and one that asks a
+/// question that nobody hears never ends.
+const LONGEST: Duration = Duration::from_mins(1);
+
 /// An environment that could not be evaluated, with the next step to take.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DirenvError {
@@ -44,6 +54,11 @@ pub(crate) enum DirenvError {
         exit: String,
         said: String,
     },
+    #[error(
+        "{} took longer than {} s: run `direnv exec {} true` to see what it waits for, mend it and restart",
+        .envrc.display(), LONGEST.as_secs(), folder(.envrc)
+    )]
+    TooSlow { envrc: PathBuf },
     #[error("direnv answered something else than JSON for {}: {cause}", .envrc.display())]
     NotJson {
         envrc: PathBuf,
@@ -79,7 +94,7 @@ pub(crate) struct Evaluation {
 /// Evaluates the nearest `.envrc` of the job's process, if there is one.
 ///
 /// # Errors
-/// When direnv is missing, refuses, fails, or is not understood.
+/// When direnv is missing, refuses, fails, takes too long, or is not understood.
 pub(crate) async fn evaluate(job: &Job) -> Result<Evaluation, DirenvError> {
     let spec = &job.customer.spec;
     let Some(envrc) = watches::nearest_envrc(&spec.cwd) else {
@@ -102,7 +117,12 @@ pub(crate) async fn evaluate(job: &Job) -> Result<Evaluation, DirenvError> {
         },
     };
     let child = job.spawn(&launch)?;
-    let captured = capture(child, MOST_OUTPUT).await;
+    let tree = child.tree;
+    let told = || log::info!("{}: waits for direnv ({})", spec.name, envrc.display());
+    let Some(captured) = in_time(capture(child, MOST_OUTPUT), told).await else {
+        job.shop.nursery.end(&[tree]).await;
+        return Err(DirenvError::TooSlow { envrc });
+    };
     let captured = captured.map_err(DirenvError::Pipe)?;
     for line in String::from_utf8_lossy(&captured.stderr).lines() {
         log::debug!("{}: {}", spec.name, strip_str(line));
@@ -112,6 +132,16 @@ pub(crate) async fn evaluate(job: &Job) -> Result<Evaluation, DirenvError> {
         evaluation.changes.entry(name).or_insert(None);
     }
     Ok(evaluation)
+}
+
+/// What comes of `work`, unless it takes longer than [`LONGEST`]. Calls `late` after [`SILENCE`].
+async fn in_time<T>(work: impl Future<Output = T>, late: impl FnOnce()) -> Option<T> {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(SILENCE, &mut work).await {
+        return Some(done);
+    }
+    late();
+    timeout(LONGEST.saturating_sub(SILENCE), work).await.ok()
 }
 
 /// Removes what the direnv of the shell that started the daemon left there: direnv would compute the

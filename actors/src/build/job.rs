@@ -57,8 +57,25 @@ pub(crate) enum Need {
     Nothing(Box<Outcome>),
     /// An evaluation of direnv, which waits for nobody.
     Direnv,
+    /// The same, and then its turn at cargo: one `.envrc` that hangs must not stop the builds of
+    /// others.
+    DirenvThenCargo,
     /// Its turn at cargo.
     Cargo,
+}
+
+/// How far a job came that nobody cancelled.
+pub(crate) enum Step {
+    /// To its end.
+    Done(Outcome),
+    /// Before cargo.
+    Ready(Box<Prepared>),
+}
+
+/// A job that needs nothing more but its turn at cargo.
+pub(crate) struct Prepared {
+    pub(crate) job: Job,
+    pub(crate) evaluation: Evaluation,
 }
 
 /// How a job comes to its artifact.
@@ -114,7 +131,8 @@ impl Job {
             return Need::Nothing(Box::new(Ok(reused(artifact.clone()))));
         }
         match self.plan() {
-            Plan::Cargo(_) => Need::Cargo,
+            Plan::Cargo(_) if nearest_envrc(cwd).is_none() => Need::Cargo,
+            Plan::Cargo(_) => Need::DirenvThenCargo,
             Plan::Resolve(line) if nearest_envrc(cwd).is_none() => {
                 Need::Nothing(Box::new(self.resolved(line, Evaluation::default())))
             }
@@ -132,30 +150,57 @@ impl Job {
         }
     }
 
-    /// Does the job, unless the sender of `cancelled` speaks or is dropped: then it ends what it
-    /// started, and answers `None` when that is gone.
-    pub(crate) async fn run(self, cancelled: oneshot::Receiver<()>) -> Option<Outcome> {
+    /// Goes as far as it can without cargo, unless the sender of `cancelled` speaks or is dropped:
+    /// then it ends what it started, and answers `None` when that is gone.
+    pub(crate) async fn prepare(self, cancelled: oneshot::Receiver<()>) -> Option<Step> {
+        let evaluation = self.unless(cancelled, self.evaluate()).await?;
+        let evaluation = match evaluation {
+            Ok(evaluation) => evaluation,
+            Err(failure) => return Some(Step::Done(Err(failure))),
+        };
+        Some(match self.plan() {
+            Plan::Again(artifact) => Step::Done(Ok(self.again(artifact, evaluation))),
+            Plan::Resolve(line) => Step::Done(self.resolved(line, evaluation)),
+            Plan::Cargo(_) => Step::Ready(Box::new(Prepared {
+                job: self,
+                evaluation,
+            })),
+        })
+    }
+
+    async fn unless<T>(
+        &self,
+        cancelled: oneshot::Receiver<()>,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
         tokio::select! {
             biased;
             _ = cancelled => {
                 self.abandon().await;
                 None
             }
-            outcome = self.perform() => Some(outcome),
+            done = work => Some(done),
         }
     }
 
-    async fn perform(&self) -> Outcome {
+    async fn evaluate(&self) -> Result<Evaluation, BuildFailure> {
         self.require_cwd()?;
-        let evaluation = direnv::evaluate(self).await.map_err(|e| failure(&e))?;
+        direnv::evaluate(self).await.map_err(|e| failure(&e))
+    }
+
+    fn again(&self, artifact: &Artifact, evaluation: Evaluation) -> Built {
+        let cargo = artifact.environment.cargo.clone();
+        reused(Artifact {
+            environment: self.environment(evaluation, cargo),
+            ..artifact.clone()
+        })
+    }
+
+    async fn perform(&self, evaluation: Evaluation) -> Outcome {
+        // It may have waited for long.
+        self.require_cwd()?;
         match self.plan() {
-            Plan::Again(artifact) => {
-                let cargo = artifact.environment.cargo.clone();
-                Ok(reused(Artifact {
-                    environment: self.environment(evaluation, cargo),
-                    ..artifact.clone()
-                }))
-            }
+            Plan::Again(artifact) => Ok(self.again(artifact, evaluation)),
             Plan::Resolve(line) => self.resolved(line, evaluation),
             Plan::Cargo(target) => compile(self, target, self.work.mode(), evaluation).await,
         }
@@ -237,6 +282,15 @@ impl Job {
         if let Some(build) = self.close_log(BuildEnding::Cancelled) {
             log::info!("{}: build {build} cancelled", self.customer.spec.name);
         }
+    }
+}
+
+impl Prepared {
+    /// Does the job, unless it is cancelled, as with [`Job::prepare`].
+    pub(crate) async fn run(self, cancelled: oneshot::Receiver<()>) -> Option<Step> {
+        let Self { job, evaluation } = self;
+        let outcome = job.unless(cancelled, job.perform(evaluation)).await?;
+        Some(Step::Done(outcome))
     }
 }
 

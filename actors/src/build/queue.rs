@@ -1,4 +1,5 @@
-//! Who may run cargo next: one at a time, in the order of arrival, one request per process.
+//! Who may run cargo next: one at a time, in the order of arrival, one request per process. Who is not
+//! ready when cargo is free lets others pass, and keeps the place.
 
 use std::collections::VecDeque;
 
@@ -21,7 +22,14 @@ enum Desk {
 struct Waiting<T> {
     process: ProcessName,
     job: JobId,
-    request: T,
+    request: Request<T>,
+}
+
+#[derive(Debug)]
+enum Request<T> {
+    /// It is still being prepared: others pass.
+    Awaited,
+    Ready(T),
 }
 
 impl<T> Queue<T> {
@@ -32,8 +40,18 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Puts a request into the line, in the place of an older one of the same process.
+    /// Puts a request into the line, in the place of an older one of the same process, or in the one
+    /// that was [reserved](Self::reserve) for it.
     pub(crate) fn push(&mut self, process: ProcessName, job: JobId, request: T) {
+        self.put(process, job, Request::Ready(request));
+    }
+
+    /// Keeps a place for a request that is not ready yet, as [`Self::push`] would choose it.
+    pub(crate) fn reserve(&mut self, process: ProcessName, job: JobId) {
+        self.put(process, job, Request::Awaited);
+    }
+
+    fn put(&mut self, process: ProcessName, job: JobId, request: Request<T>) {
         let place = self.waiting.iter().position(|w| w.process == process);
         let newer = Waiting {
             process,
@@ -62,14 +80,18 @@ impl<T> Queue<T> {
         self.waiting.clear();
     }
 
-    /// Who may run cargo now. Nobody while another one does.
+    /// Who may run cargo now: the first who is ready. Nobody while another one does.
     pub(crate) fn admit(&mut self) -> Option<T> {
         if self.desk == Desk::Taken {
             return None;
         }
-        let first = self.waiting.pop_front()?;
+        let is_ready = |w: &Waiting<T>| matches!(w.request, Request::Ready(_));
+        let first = self.waiting.iter().position(is_ready)?;
+        let Request::Ready(request) = self.waiting.remove(first)?.request else {
+            return None;
+        };
         self.desk = Desk::Taken;
-        Some(first.request)
+        Some(request)
     }
 
     /// Whoever ran cargo is done with it.
@@ -112,6 +134,28 @@ mod tests {
         queue.push(process("b"), JobId(1), 2);
         queue.push(process("a"), JobId(2), 3);
         assert_eq!(drain(&mut queue), [3, 2]);
+    }
+
+    #[test]
+    fn who_is_not_ready_lets_others_pass_and_keeps_the_place() {
+        let mut queue = Queue::new();
+        queue.reserve(process("a"), JobId(1));
+        queue.push(process("b"), JobId(1), 2);
+        queue.push(process("c"), JobId(1), 3);
+        assert_eq!(queue.admit(), Some(2));
+        queue.push(process("a"), JobId(1), 1);
+        assert_eq!(drain(&mut queue), [1, 3]);
+
+        queue.reserve(process("a"), JobId(2));
+        assert_eq!(drain(&mut queue), [0; 0]);
+        queue.cancel(&process("a"), JobId(2));
+        queue.push(process("b"), JobId(2), 4);
+        queue.push(process("a"), JobId(3), 5);
+        assert_eq!(
+            drain(&mut queue),
+            [4, 5],
+            "a place that was given up is lost"
+        );
     }
 
     #[test]

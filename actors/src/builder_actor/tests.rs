@@ -3,6 +3,7 @@
 
 mod cargo;
 mod direnv;
+mod heard;
 mod order;
 mod spawner;
 mod stage;

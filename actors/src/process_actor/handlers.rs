@@ -8,7 +8,6 @@ use crate::{
     artifact::{BuildDone, BuildStarted},
     lifecycle::{Event, State},
     logs::TreeEnded,
-    report::EventKind,
     restart::{Cause, Pending, Restart, Shutdown, ShuttingDown},
 };
 
@@ -65,8 +64,7 @@ impl Handler<BuildStarted> for ProcessActor {
 
     fn handle(&mut self, BuildStarted { job, build, mode }: BuildStarted, _: &mut Self::Context) {
         if self.machine.awaits(job) {
-            self.history
-                .note(EventKind::BuildStarted, format!("build {build} ({mode})"));
+            self.history.build_started(build, mode);
             self.publish();
         }
     }

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
-    artifact::{BuildDone, BuilderClosed, Built, Diagnostic, Environment, Work},
+    artifact::{BuildDone, BuildStarted, BuilderClosed, Built, Diagnostic, Environment, Work},
     children::{Children, Owner, SpawnError, Spawned},
     ids::{BuildId, JobId},
     report::{Behind, Health, Outcome, ProcessReport, StateName},
@@ -441,6 +441,37 @@ async fn a_caller_who_hung_up_changes_nothing() {
         (status.state, status.run, status.crashes),
         (StateName::Running, Some(RunId(2)), 0)
     );
+}
+
+#[actix::test]
+async fn an_attempt_that_failed_before_cargo_is_known_until_a_newer_one_goes_further() {
+    let mut scene = Scene::running().await;
+    let unbuilt = |scene: &Scene| {
+        let event = scene.board.borrow().unbuilt(Instant::now());
+        event.map(|event| event.text)
+    };
+    let refused = |job| BuildDone {
+        job,
+        outcome: Err(BuildFailure {
+            reason: "direnv is not installed".into(),
+            report: None,
+        }),
+    };
+    drop(scene.asks(Mode::Dev, Cause::Requested).await);
+    scene.build_fails(2).await;
+    assert_eq!(unbuilt(&scene), None);
+
+    drop(scene.asks(Mode::Dev, Cause::Requested).await);
+    let job = scene.job().await;
+    scene.actor.send(refused(job)).await.unwrap();
+    assert_eq!(unbuilt(&scene).as_deref(), Some("direnv is not installed"));
+
+    drop(scene.asks(Mode::Dev, Cause::Requested).await);
+    let (job, build, mode) = (scene.job().await, BuildId(3), Mode::Dev);
+    assert!(unbuilt(&scene).is_some());
+    let started = BuildStarted { job, build, mode };
+    scene.actor.send(started).await.unwrap();
+    assert_eq!(unbuilt(&scene), None);
 }
 
 #[actix::test]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use bpm_actors::{
     logs::{Source, Stream},
-    report::ProcessReport,
+    report::{EventReport, ProcessReport},
     search::{Extent, Found, LogKind, Query},
 };
 
@@ -15,6 +15,8 @@ use crate::service::{Finding, LogAnswer};
 const MOST_BYTES: usize = 40_000;
 /// What the lines above the log need, beside the project's directory.
 const ABOVE: usize = 1_200;
+/// How much of a reason is repeated there, in bytes.
+const MOST_REASON: usize = 600;
 
 /// How many bytes of log an answer has room for.
 pub(in crate::mcp) fn budget(project: &str) -> usize {
@@ -25,7 +27,15 @@ pub(in crate::mcp) fn budget(project: &str) -> usize {
 pub(in crate::mcp) fn search(project: &str, query: &Query, answer: &LogAnswer) -> String {
     let process = &answer.process;
     let mut text = match &answer.finding {
-        Finding::Log { found, hidden } => log(project, query, answer, found, *hidden),
+        Finding::Log {
+            found,
+            hidden,
+            unbuilt,
+        } => {
+            let mut notes = notes(query, answer, found, *hidden);
+            notes.splice(0..0, unbuilt.as_ref().map(newer_attempt));
+            log(project, query, answer, found, &notes)
+        }
         Finding::NothingIsBuilt(kind) => {
             let kind = word(kind);
             format!(
@@ -39,7 +49,13 @@ pub(in crate::mcp) fn search(project: &str, query: &Query, answer: &LogAnswer) -
     text
 }
 
-fn log(project: &str, query: &Query, answer: &LogAnswer, found: &Found, hidden: u64) -> String {
+fn log(
+    project: &str,
+    query: &Query,
+    answer: &LogAnswer,
+    found: &Found,
+    notes: &[String],
+) -> String {
     let process = &answer.process;
     let (source, under_way) = match found.source {
         Source::Run(run) => (format!("run {run}"), "running"),
@@ -52,11 +68,20 @@ fn log(project: &str, query: &Query, answer: &LogAnswer, found: &Found, hidden: 
     let mut text = format!(
         "{process} {source} ({state}, {mode}) in {project}: {counted}; {evicted} evicted\n"
     );
-    for note in notes(query, answer, found, hidden) {
+    for note in notes {
         _ = writeln!(text, "{note}");
     }
     text.push_str(&found.text);
     text
+}
+
+/// Why the newest build is not the newest attempt.
+fn newer_attempt(event: &EventReport) -> String {
+    let age = span(event.age_seconds);
+    let end = event.text.floor_char_boundary(MOST_REASON);
+    let (reason, rest) = event.text.split_at(end);
+    let cut = if rest.is_empty() { "" } else { "…" };
+    format!("the newest attempt failed before cargo, {age} ago: {reason}{cut}")
 }
 
 /// How many lines there are, and which of them are shown.

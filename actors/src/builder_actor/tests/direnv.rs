@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    heard::listen,
     spawner::group_lives,
     stage::{Bench, Stage},
 };
@@ -187,6 +188,109 @@ async fn a_newer_request_ends_a_direnv_that_hangs() {
     assert_eq!(job, newer);
     bench.builder.send(crate::restart::Shutdown).await.unwrap();
     assert!(!group_lives(group));
+}
+
+/// Tells that it evaluates and waits to be released.
+const GATED: &str = "echo evaluating > evaluating; read word < go; cat .envrc";
+
+#[actix::test]
+async fn a_direnv_that_hangs_stops_nobody_else_s_build() {
+    let stage = Stage::new()
+        .script("direnv", GATED)
+        .file("slow/.envrc", r#"{"A":"1"}"#)
+        .package("slow", "slow", "fn main() {}")
+        .package("quick", "quick", "fn main() {}");
+    for fifo in ["evaluating", "go"] {
+        nix::unistd::mkfifo(
+            &stage.path(&format!("slow/{fifo}")),
+            nix::sys::stat::Mode::S_IRWXU,
+        )
+        .unwrap();
+    }
+    let specs = ["slow", "quick"].map(|name| {
+        let mut spec = stage.rust(name, CargoTarget::default());
+        spec.cwd = stage.path(name);
+        spec
+    });
+    let mut bench = stage.build_for(specs).await;
+    let slow = bench.ask("slow", DEV).await;
+    bench.hear("slow/evaluating").await;
+    let quick = bench.ask("quick", DEV).await;
+    let (job, outcome) = bench.done().await;
+    outcome.unwrap();
+    assert_eq!(job, quick);
+
+    bench.release("slow/go").await;
+    let (job, outcome) = bench.done().await;
+    assert_eq!(job, slow);
+    assert_eq!(
+        value(&outcome.unwrap().artifact, "A"),
+        Some(OsStr::new("1"))
+    );
+}
+
+#[actix::test]
+async fn a_build_whose_direnv_hangs_is_cancelled_with_it() {
+    let stage = Stage::new()
+        .script("direnv", GATED)
+        .script("cargo", "")
+        .file(".envrc", "{}")
+        .fifo("evaluating")
+        .fifo("go");
+    let mut bench = stage.build_main(CargoTarget::default()).await;
+    let job = bench.ask("main", DEV).await;
+    bench.hear("evaluating").await;
+    let group = bench.spawner.groups()[0];
+    bench.cancel("main", job).await;
+    bench.builder.send(crate::restart::Shutdown).await.unwrap();
+    assert!(!group_lives(group));
+    let events = bench.so_far().await;
+    assert!(events.is_empty(), "{events:?}");
+    assert_eq!(*bench.spawner.started.borrow(), ["direnv"]);
+}
+
+#[actix::test]
+async fn a_direnv_that_never_ends_is_named_after_three_seconds_and_ended_after_sixty() {
+    let stage = Stage::new()
+        .script("direnv", GATED)
+        .file(".envrc", "")
+        .fifo("evaluating")
+        .fifo("go");
+    let (dir, envrc) = (stage.project().dir, stage.path(".envrc"));
+    let (dir, envrc) = (dir.display(), envrc.display());
+    let mut bench = stage.build_main(CargoTarget::default()).await;
+    let mut log = listen();
+    // The clock stands still while a child is waited for, except where it is put forward.
+    tokio::time::pause();
+    bench.ask("main", DEV).await;
+    bench.hear("evaluating").await;
+    let group = bench.spawner.groups()[0];
+    tokio::time::advance(Duration::from_millis(2_900)).await;
+    bench.so_far().await;
+    assert!(log.is_empty());
+    tokio::time::advance(Duration::from_millis(200)).await;
+    assert_eq!(
+        log.recv().await.unwrap(),
+        format!("INFO main: waits for direnv ({envrc})")
+    );
+    tokio::time::advance(Duration::from_millis(56_700)).await;
+    assert!(bench.so_far().await.is_empty());
+    assert!(group_lives(group));
+    tokio::time::advance(Duration::from_millis(400)).await;
+    let reason = bench.done().await.1.unwrap_err().reason;
+    assert_eq!(
+        reason,
+        format!(
+            "{envrc} took longer than 60 s: run `direnv exec {dir} true` to see what it waits \
+             for, mend it and restart"
+        )
+    );
+    assert!(!group_lives(group));
+    assert_eq!(
+        log.recv().await.unwrap(),
+        format!("WARN main: cannot build: {reason}")
+    );
+    assert!(log.is_empty(), "it is said once");
 }
 
 #[actix::test]

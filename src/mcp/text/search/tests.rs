@@ -40,7 +40,11 @@ fn told(query: &Query, found: Found, hidden: u64) -> String {
         Source::Run(_) => LogKind::Runs,
         Source::Build(_) => LogKind::Builds,
     };
-    let finding = Finding::Log { found, hidden };
+    let finding = Finding::Log {
+        found,
+        hidden,
+        unbuilt: None,
+    };
     let answer = LogAnswer {
         process: "main".parse().unwrap(),
         kind,
@@ -248,6 +252,44 @@ fn a_process_that_is_not_built_or_never_ran_says_so() {
         kept: 10,
     };
     assert!(missing.to_string().contains("-10 to -1"));
+}
+
+#[test]
+fn a_build_that_is_older_than_the_newest_attempt_says_so() {
+    let told = |reason: &str| {
+        let found = Found {
+            source: Source::Build(BuildId(9)),
+            ending: Some("succeeded".to_owned()),
+            ..found()
+        };
+        let unbuilt = EventReport {
+            at: "2026-11-23T10:00:00Z".parse().unwrap(),
+            age_seconds: 81.2,
+            kind: EventKind::BuildFailed,
+            text: reason.to_owned(),
+        };
+        let finding = Finding::Log {
+            found,
+            hidden: 0,
+            unbuilt: Some(unbuilt),
+        };
+        let answer = LogAnswer {
+            process: "main".parse().unwrap(),
+            kind: LogKind::Builds,
+            finding,
+        };
+        search(PROJECT, &query(Some("x"), Extent::Fitting), &answer)
+    };
+    assert_eq!(
+        told("/p/.envrc is not allowed: run `direnv allow /p`"),
+        "main build 9 (succeeded, dev) in /home/u/ganbot: 12 of 3,400 lines matched, showing the \
+         last 12; 0 evicted\nthe newest attempt failed before cargo, 1 min 21 s ago: /p/.envrc is \
+         not allowed: run `direnv allow /p`\n * one\n * two\n"
+    );
+    let long = told(&"ä".repeat(1_000));
+    assert_eq!(long.lines().nth(2), Some(" * one"));
+    assert!(long.lines().nth(1).unwrap().ends_with("ä…"));
+    assert!(long.len() < ABOVE, "{}", long.len());
 }
 
 #[test]
