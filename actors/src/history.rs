@@ -146,6 +146,9 @@ impl History {
     /// Why a run of the build `running` is not the newest.
     #[must_use]
     pub fn behind(&self, running: Option<BuildId>) -> Option<Behind> {
+        if self.unbuilt.is_some() {
+            return Some(Behind::BuildFailed);
+        }
         let last = self.last_build.as_ref()?;
         (running? < last.id).then_some(match last.outcome {
             BuildOutcome::Failed => Behind::BuildFailed,

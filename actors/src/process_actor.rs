@@ -15,6 +15,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     ffi::OsString,
+    path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
 };
@@ -36,7 +37,7 @@ use crate::{
     logs::{Crashed, DescribeLastLines, LogKey, OpenLog, Source, Stopped, Stream, TreeEnded},
     report::{BuildOutcome, EventKind, RestartReport},
     restart::{Board, ModeChanged, Snapshot},
-    spec::{Mode, ProcessSpec},
+    spec::{Mode, ProcessSpec, Program},
 };
 
 mod answer;
@@ -103,6 +104,8 @@ pub struct ProcessActor {
     promises: BTreeMap<Ticket, oneshot::Sender<RestartReport>>,
     /// What the newest job came to, for the callers who wait for it.
     attempt: Attempt,
+    /// The run that was started last, and its program.
+    newest: Option<(RunId, PathBuf)>,
     /// When the child that is being replaced was told to leave.
     left_at: Option<Instant>,
     /// The mode as readers and the idle clock know it.
@@ -138,6 +141,7 @@ impl ProcessActor {
             tickets: Sequence::new(),
             promises: BTreeMap::new(),
             attempt: Attempt::default(),
+            newest: None,
             left_at: None,
             board,
             alarm: None,
@@ -242,7 +246,10 @@ impl ProcessActor {
             .spawn(&self.launch(run, artifact), owner)
         {
             Ok(child) => {
-                self.attempt.started(self.left_at.take());
+                let before = self.newest.replace((run, artifact.program.clone()));
+                let same = before.filter(|(_, program)| self.is_built_into(program, artifact));
+                self.attempt
+                    .started(self.left_at.take(), same.map(|(run, _)| run));
                 self.live.insert(
                     run,
                     Live {
@@ -252,14 +259,7 @@ impl ProcessActor {
                 );
                 let text = format!("up (run {run}, pid {}, {})", child.pid, artifact.mode);
                 log::info!("{}: {text}", self.spec.name);
-                // A stand-in for one that crashed is not what the callers wait for.
-                let proving = matches!(self.machine.state(), State::Proving { .. });
-                let kind = if proving && self.machine.is_awaited() {
-                    EventKind::Restarted
-                } else {
-                    EventKind::Started
-                };
-                self.history.note(kind, text);
+                self.history.note(EventKind::Started, text);
                 self.ports.open_log.do_send(OpenLog {
                     key: self.log_of(run),
                     mode: artifact.mode,
@@ -278,6 +278,13 @@ impl ProcessActor {
                 Some(Event::SpawnFailed { run })
             }
         }
+    }
+
+    /// Whether cargo made this program again. Copies are named by their content; where cargo's own
+    /// file runs nothing is known.
+    fn is_built_into(&self, program: &Path, artifact: &Artifact) -> bool {
+        matches!(&self.spec.program, Program::Rust(target) if !target.in_place)
+            && artifact.program == program
     }
 
     fn launch(&self, run: RunId, artifact: &Artifact) -> Launch {
@@ -316,6 +323,18 @@ impl ProcessActor {
             Effect::BackingOff { until, mode } => Some(answer::wait_in_words(*until, *mode)),
             _ => None,
         });
+        let crashed = effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Crashed { .. }));
+        let restarted = effects.iter().any(|effect| {
+            matches!(
+                effect,
+                Effect::Answer {
+                    verdict: Verdict::Restarted,
+                    ..
+                }
+            )
+        });
         for effect in effects {
             match effect {
                 Effect::Crashed { run, exit } => {
@@ -329,12 +348,20 @@ impl ProcessActor {
                     self.history
                         .note(EventKind::Stopped, format!("run {run}: {exit}"));
                 }
+                Effect::Kill { run } if !crashed => {
+                    let grace = rounded(self.spec.stop_grace);
+                    log::warn!("{name}: run {run} did not end within {grace} s and is killed");
+                    let text = format!("run {run} did not end within {grace} s and is killed");
+                    self.history.note(EventKind::Stopped, text);
+                }
+                Effect::Ready { run } if restarted => {
+                    let pid = self.live.get(run).map_or(0, |live| live.pid);
+                    let text = format!("up (run {run}, pid {pid}, {})", self.machine.mode());
+                    self.history.note(EventKind::Restarted, text);
+                }
                 Effect::BackingOff { .. } => {
                     let then = wait.clone().unwrap_or_default();
-                    if !effects
-                        .iter()
-                        .any(|effect| matches!(effect, Effect::Crashed { .. }))
-                    {
+                    if !crashed {
                         log::info!("{name}: {then}");
                     }
                     self.history.note(EventKind::BackingOff, then);

@@ -44,12 +44,10 @@ pub enum Health {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Behind {
-    /// The newest sources do not compile.
+    /// The newest attempt to build, or to prepare the start, failed.
     BuildFailed,
     /// The newest build did not prove itself.
     RolledBack,
-    /// The sources changed since it was built.
-    SourcesChanged,
 }
 
 /// What connects the process to its port.
@@ -217,7 +215,8 @@ impl Outcome {
 pub struct RestartReport {
     /// The process.
     pub process: String,
-    /// True means that the change is live.
+    /// True means that the change is live: the new child runs, and did not die within its first
+    /// second. Whether it listens is not checked.
     pub ok: bool,
     /// What came of it.
     pub outcome: Outcome,
@@ -231,7 +230,8 @@ pub struct RestartReport {
     pub build: Option<BuildId>,
     /// How long it took.
     pub build_seconds: Option<f64>,
-    /// How long nothing served: from the old child's stop signal to the new child's start.
+    /// From the old child's stop signal to the new child's start. What the new one needs until it
+    /// listens comes on top.
     pub pause_ms: Option<f64>,
     /// How long the new child took to say that it is ready; null when it says nothing.
     pub ready_after_ms: Option<f64>,

@@ -18,12 +18,13 @@ swaps only if the build succeeds. `ok: true` means that the change is live.
 `restart` again. `search_build_log` has everything that cargo said.
 3. `search_logs` shows what the processes printed: give a `pattern` (Rust regex), `tail`, or an \
 `index` (-1 the current run, -2 the one before).
-4. `get_status` says what runs now, since when, why it crashed last, and whether it is older than \
-the sources.
+4. `get_status` says what runs now, since when, why it crashed last, and whether the last build \
+failed.
 
 If `restart` answers `building`, time ran out and the build goes on: call `get_status`. After a \
 crash in dev mode the process waits so that you can look; `restart` acts at once. `process` may be \
-left out when there is only one.";
+left out when there is only one. `.mcp-run` is read when the daemon starts: ask the user to start it \
+again after a change there.";
 
 /// The instructions for these processes.
 pub(super) fn instructions(project: &str, names: &Names) -> String {

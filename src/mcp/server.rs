@@ -148,16 +148,17 @@ impl Server {
         arguments.finish()?;
 
         let project = self.service.project();
+        let extent = match (head, tail) {
+            (_, Some(tail)) => Extent::Tail(tail),
+            (Some(head), None) => Extent::Head(head),
+            (None, None) => Extent::Fitting,
+        };
         let query = Query {
             pattern: pattern.as_deref().map(Pattern::parse).transpose()?,
             context: context.unwrap_or(0),
-            extent: match (head, tail) {
-                (_, Some(tail)) => Extent::Tail(tail),
-                (Some(head), None) => Extent::Head(head),
-                (None, None) => Extent::Fitting,
-            },
+            extent,
             stream,
-            budget: text::budget(project),
+            budget: text::budget(project, extent),
         };
         let question = LogQuestion {
             process,

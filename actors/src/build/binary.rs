@@ -74,7 +74,7 @@ pub(crate) enum NoBinary {
     None { process: ProcessName },
     #[error("cargo made no executable `{bin}`, which [process.{process}] names as `bin`")]
     NotNamed { process: ProcessName, bin: String },
-    #[error("the {} has several binaries ({}): set {} in [process.{process}]",
+    #[error("the {} has several binaries ({}): set {} in [process.{process}] and start the daemon again",
         if *.packages > 1 { "workspace" } else { "package" }, .names.join(", "),
         if *.packages > 1 { "`package` or `bin`" } else { "`bin`" })]
     Several {
@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(default_run(&all, &[package(None)]), None);
         assert_eq!(
             NoBinary::several(&main(), &all).to_string(),
-            "the package has several binaries (one, two): set `bin` in [process.main]"
+            "the package has several binaries (one, two): set `bin` in [process.main] and start the daemon again"
         );
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Attempt {
     obstacle: Option<String>,
     /// From the old child's stop signal to the new child's start, in milliseconds.
     pause_ms: Option<f64>,
+    /// The run before, if cargo made the same program again.
+    same_as: Option<RunId>,
 }
 
 impl Attempt {
@@ -33,7 +35,8 @@ impl Attempt {
         }
     }
 
-    pub(super) fn started(&mut self, left_at: Option<Instant>) {
+    pub(super) fn started(&mut self, left_at: Option<Instant>, same_as: Option<RunId>) {
+        self.same_as = same_as;
         self.pause_ms = left_at.map(|left| rounded(left.elapsed() * 1000));
     }
 
@@ -106,18 +109,44 @@ impl Answer<'_> {
             .as_ref()
             .is_some_and(|build| !build.errors.is_empty());
         let obstacle = self.attempt.obstacle.as_deref().filter(|_| !has_errors);
+        let rest = self.rest_of_errors();
         match (outcome, obstacle) {
             (Outcome::BuildFailed, None) => {
-                Some(format!("{keeps}; fix the error and restart again{again}"))
+                Some(format!("{keeps}; fix the error and restart again{again}{rest}"))
             }
             (Outcome::BuildFailed | Outcome::Crashed, Some(why)) => Some(format!(
                 "{why}; {keeps}; mend this and restart again{again}"
             )),
+            (Outcome::Crashed, None) if self.last_exit.is_some_and(|exit| exit.code == Some(0)) => {
+                Some(format!(
+                    "it ended by itself, but a process here is expected to stay; see search_logs, mend \
+                     this and restart again{again}"
+                ))
+            }
             (Outcome::Crashed, None) => Some(format!(
                 "see last_lines and search_logs, mend the cause and restart again{again}"
             )),
             (Outcome::ShuttingDown, _) => Some("the daemon ends; start it again".to_owned()),
-            (Outcome::Restarted | Outcome::Building, _) => None,
+            (Outcome::Restarted, _) => self.attempt.same_as.map(|run| {
+                format!(
+                    "cargo made the same program as in run {run}; if you changed something, touch the \
+                     changed files, because cargo goes by their times, and restart again"
+                )
+            }),
+            (Outcome::Building, _) => None,
+        }
+    }
+
+    /// What the answer leaves out of the errors, and where it is.
+    fn rest_of_errors(&self) -> String {
+        let Some(build) = &self.attempt.build else {
+            return String::new();
+        };
+        let (all, shown) = (build.error_count, build.errors.len());
+        if all > shown {
+            format!("; {shown} of {all} errors are shown, search_build_log has all")
+        } else {
+            String::new()
         }
     }
 }

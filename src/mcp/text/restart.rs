@@ -31,6 +31,8 @@ pub(in crate::mcp) fn restart(report: &RestartReport) -> String {
 
 fn headline(report: &RestartReport) -> String {
     let meaning = match report.outcome {
+        // Nothing is left to do after a restart, unless it changed nothing.
+        Outcome::Restarted if report.next.is_some() => "the program is the same as before",
         Outcome::Restarted => "the change is live",
         Outcome::Building => "time ran out, the restart goes on",
         Outcome::BuildFailed if report.build.is_none() => {
@@ -73,7 +75,11 @@ fn serving(text: &mut String, report: &RestartReport) {
         _ => _ = write!(text, "Nothing serves ({}). ", report.mode),
     }
     if let Some(pause) = report.pause_ms {
-        _ = write!(text, "Nothing served for {} ms. ", tenth(pause));
+        _ = write!(
+            text,
+            "From the old one's stop signal to the new one's start: {} ms. ",
+            tenth(pause)
+        );
     }
     if let Some(ready) = report.ready_after_ms {
         _ = write!(text, "It was ready after {} ms. ", tenth(ready));
@@ -183,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_says_how_long_nothing_served() {
+    fn a_success_says_how_long_the_swap_took() {
         let report = RestartReport {
             ok: true,
             outcome: Outcome::Restarted,
@@ -201,7 +207,8 @@ mod tests {
         assert_eq!(
             restart(&report),
             "main: restarted (ok: true), the change is live. Build 9 took 2.3 s: 0 errors, \
-             2 warnings. Run 7 serves (pid 4711, dev). Nothing served for 3.1 ms. \
+             2 warnings. Run 7 serves (pid 4711, dev). From the old one's stop signal to the new \
+             one's start: 3.1 ms. \
              It was ready after 12 ms."
         );
     }

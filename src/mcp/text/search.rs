@@ -18,9 +18,17 @@ const ABOVE: usize = 1_200;
 /// How much of a reason is repeated there, in bytes.
 const MOST_REASON: usize = 600;
 
+/// The most bytes where the caller does not say how much he wants: a quarter of what an agent may read
+/// at once is enough for a first look.
+const USUAL_BYTES: usize = 16_000;
+
 /// How many bytes of log an answer has room for.
-pub(in crate::mcp) fn budget(project: &str) -> usize {
-    MOST_BYTES.saturating_sub(ABOVE + project.len())
+pub(in crate::mcp) fn budget(project: &str, extent: Extent) -> usize {
+    let most = match extent {
+        Extent::Fitting => USUAL_BYTES,
+        Extent::Head(_) | Extent::Tail(_) => MOST_BYTES,
+    };
+    most.saturating_sub(ABOVE + project.len())
 }
 
 /// The text of this answer to `query`.

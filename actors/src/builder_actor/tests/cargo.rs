@@ -193,7 +193,7 @@ async fn one_of_several_binaries_must_be_named() {
         .file("src/bin/extra.rs", "fn main() { println!(\"extra\"); }");
     let mut bench = stage.build_main(CargoTarget::default()).await;
     let failure = bench.failed().await;
-    let problem = "the package has several binaries (extra, hello): set `bin` in [process.main]";
+    let problem = "the package has several binaries (extra, hello): set `bin` in [process.main] and start the daemon again";
     assert_eq!(failure.reason, format!("1 error: {problem}"));
     assert_eq!(failure.report.unwrap().errors[0].message, problem);
     assert!(bench.log.ends_with(&format!("error: {problem}\n")));

@@ -16,7 +16,7 @@ fn query(pattern: Option<&str>, extent: Extent) -> Query {
         context: 0,
         extent,
         stream: None,
-        budget: budget(PROJECT),
+        budget: budget(PROJECT, Extent::Fitting),
     }
 }
 
