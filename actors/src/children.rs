@@ -80,7 +80,8 @@ pub trait Children {
     /// When the program is missing, may not be executed, or the system is out of processes.
     fn spawn(&self, launch: &Launch, owner: Owner) -> Result<Spawned, SpawnError>;
 
-    /// Asks the whole tree to end (SIGTERM). Later ones that appear in it are asked as well.
+    /// Asks a tree to end (SIGTERM): the leader's group at once, those who had left it by then when
+    /// the leader has ended. What a child starts while it shuts down is not asked.
     fn terminate(&self, tree: TreeId);
 
     /// Kills the whole tree (SIGKILL) and everything that still appears in it, until it is gone.

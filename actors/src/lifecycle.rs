@@ -1,7 +1,7 @@
 //! The life of one process, as a pure state machine: `step(event, now) -> effects`.
 //!
 //! ```text
-//!            Restart              Built                   place free            settled
+//!             Boot                Built                   place free            settled
 //!  Idle ───────────────► Building ──────► Stopping{Prove} ──────────► Proving ─────────► Running
 //!                        ▲  ▲   │ failed, and nobody runs                │  Exited          │
 //!             Restart or │  │   ├──► Stopping{Prove(last good)}          │                  │

@@ -2,9 +2,9 @@
 //!
 //! | who sends | what |
 //! |---|---|
-//! | process actors | [`OpenLog`], then [`Crashed`] or [`Stopped`], then [`TreeEnded`]; [`DescribeLastLines`] |
-//! | the builder | [`OpenLog`], [`Append`], then [`BuildEnded`] |
-//! | the front ends | [`Search`] |
+//! | process actors | `OpenLog`, then `Crashed` or `Stopped`, then `TreeEnded`; `DescribeLastLines` |
+//! | the builder | `OpenLog`, `Append`, then `BuildEnded` |
+//! | the front ends | `Search` |
 //! | the daemon | [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
 //!
 //! It lives on a thread of its own and knows neither children nor builds, only pipes and keys. It
@@ -12,7 +12,7 @@
 //!
 //! Bytes are read when the pipe has some and at the pace of this actor, so a chatty child is slowed
 //! by its full pipe and nothing grows. When a run has ended, its pipes are read to their end; where
-//! somebody still holds one, what is in it after [`PATIENCE`] is the last that is taken. That time
+//! somebody still holds one, what is in it after `PATIENCE` is the last that is taken. That time
 //! begins with a crash, because the rest of the tree is killed at once, but after a requested stop
 //! only when nobody of the tree is left: until then they have their grace and print.
 

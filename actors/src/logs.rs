@@ -44,7 +44,8 @@ pub enum Source {
     Build(BuildId),
 }
 
-/// Command: begin a log. `outputs` are pipes that the store reads to their end, non-blocking.
+/// Command: begin a log. `outputs` are pipes, non-blocking, that the store reads to their
+/// end or, where somebody holds them longer, until the log has ended.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "()")]
 pub struct OpenLog {

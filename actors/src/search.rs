@@ -1,6 +1,6 @@
 //! The question that readers ask the log store, and its answer.
 //!
-//! The order is: stream, pattern, context, head or tail. [`scan`] finds the lines, [`show`] chooses
+//! The order is: stream, pattern, context, head or tail. `scan` finds the lines, `show` chooses
 //! which of them fit and writes them; both are linear in the log and know no actor.
 
 pub(crate) mod scan;
