@@ -16,7 +16,8 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use actix::Recipient;
 use bpm_actors::{
     ids::ProcessName,
-    restart::{Board, Restart, ToolCalled},
+    logs::AwaitLine,
+    restart::{Board, Restart, Start, Stop, ToolCalled},
     search::{NoSuchLog, Search},
     spec::ProcessType,
 };
@@ -37,6 +38,10 @@ pub struct Member {
     pub kind: ProcessType,
     /// Where restarts are ordered.
     pub restart: Recipient<Restart>,
+    /// Where starts are ordered.
+    pub start: Recipient<Start>,
+    /// Where stops are ordered.
+    pub stop: Recipient<Stop>,
     /// Where it publishes what it does.
     pub board: Board,
 }
@@ -53,6 +58,8 @@ pub struct Parts {
     pub members: Vec<Member>,
     /// The log store.
     pub logs: Recipient<Search>,
+    /// The log store, asked for a line that may not be there yet.
+    pub lines: Recipient<AwaitLine>,
     /// The idle clock.
     pub activity: Recipient<ToolCalled>,
     /// When dev mode ends by itself; `None` while nothing is in dev.

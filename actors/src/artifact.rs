@@ -27,7 +27,35 @@ pub struct Artifact {
     pub program: PathBuf,
     /// What direnv and cargo add to the daemon's own environment.
     pub environment: Arc<Environment>,
+    /// What it was built from, as far as cargo tells.
+    pub sources: Sources,
 }
+
+/// The files that a program was built from. Clones share them; all are equal to each other, because
+/// they say nothing about the program itself.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The files; empty where nothing is built or nothing is known.
+    pub files: Arc<[PathBuf]>,
+    /// When the build began.
+    pub read_at: Option<SystemTime>,
+}
+
+impl Sources {
+    /// Whether one of the files was changed after the build began, or is gone. Asks the file system.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        false
+    }
+}
+
+impl PartialEq for Sources {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Sources {}
 
 /// Changes to the environment, and the files that they depend upon.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,7 +148,7 @@ pub struct BuildFailure {
     /// In words, with the next step to take where it is not the source that is wrong.
     pub reason: String,
     /// What cargo said; `None` if it did not come to a build.
-    pub report: Option<BuildReport>,
+    pub report: Option<Box<BuildReport>>,
 }
 
 /// What one run of cargo told.
@@ -138,13 +166,18 @@ pub struct BuildReport {
     pub error_count: usize,
     /// How many warnings there were in all.
     pub warning_count: usize,
-    /// The first errors, at most [`BuildReport::MOST_ERRORS`].
+    /// How many of both the process's build before did not have.
+    pub new_count: usize,
+    /// How many of the build before were not reported again.
+    pub fixed_count: usize,
+    /// The first errors and, behind them, new warnings; each once, at most
+    /// [`BuildReport::MOST_SHOWN`].
     pub errors: Vec<Diagnostic>,
 }
 
 impl BuildReport {
-    /// How many errors are kept with their text; the build log has all.
-    pub const MOST_ERRORS: usize = 5;
+    /// How many errors and warnings are kept with their text; the build log has all.
+    pub const MOST_SHOWN: usize = 10;
     /// How long the rendered text of one error may be, in bytes.
     pub const MOST_RENDERED: usize = 2_000;
 }
@@ -166,6 +199,8 @@ pub struct Diagnostic {
     pub message: String,
     /// The finding as the compiler shows it, without colours.
     pub rendered: String,
+    /// Whether the build before did not have it.
+    pub new: bool,
 }
 
 /// What a process asks of the builder.

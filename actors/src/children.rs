@@ -4,10 +4,10 @@
 
 use std::{ffi::OsString, io, os::fd::OwnedFd, path::PathBuf, rc::Rc};
 
-use crate::{exit::Exit, ids::ProcessName};
+use crate::{exit::Exit, ids::ProcessName, sockets::HeldSockets};
 
 /// A child to start. It leads its own session and process group, its stdin is null, and it inherits
-/// no descriptor but the two pipes.
+/// no descriptor but the two pipes and the sockets.
 #[derive(Clone, Debug)]
 pub struct Launch {
     /// What to execute: a path, or a name to look up in the PATH of `environment`.
@@ -20,6 +20,9 @@ pub struct Launch {
     pub environment: Vec<(OsString, OsString)>,
     /// Whose it is; every descendant inherits this.
     pub marker: Marker,
+    /// What it finds from descriptor 3 on, with `LISTEN_FDS`, `LISTEN_PID` (its own pid) and
+    /// `LISTEN_FDNAMES` added to its environment when there are any.
+    pub sockets: HeldSockets,
 }
 
 /// Marks a child and, by inheritance, its descendants (`BPM_PROCESS`, `BPM_RUN`), so that one that
@@ -86,6 +89,10 @@ pub trait Children {
 
     /// Kills the whole tree (SIGKILL) and everything that still appears in it, until it is gone.
     fn kill(&self, tree: TreeId);
+
+    /// Pids of everybody in the tree who is alive now: the leader first, its descendants, and those
+    /// who left it but are known to belong to it. Empty for a tree that is gone.
+    fn members(&self, tree: TreeId) -> Vec<u32>;
 }
 
 /// The port as the actors of one thread share it.

@@ -19,7 +19,7 @@ use crate::{
         ProcessReport, StateName,
     },
     restart::Snapshot,
-    spec::{Mode, ProcessSpec},
+    spec::{Mode, ProcessSpec, Sockets},
 };
 
 /// How many events are kept.
@@ -237,7 +237,13 @@ impl Snapshot for Picture {
             next_attempt_in_seconds: self
                 .next_attempt
                 .map(|at| rounded(at.saturating_duration_since(now))),
-            connections: Connections::Own,
+            connections: match self.spec.sockets {
+                Sockets::Own => Connections::Own,
+                Sockets::Held { .. } => Connections::Held,
+                Sockets::Relayed { .. } => Connections::Relayed,
+            },
+            connections_wait: false,
+            status_text: None,
             last_exit: self.history.last_exit.clone(),
             last_build: self.history.last_build.clone(),
             events: self

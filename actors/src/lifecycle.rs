@@ -30,7 +30,7 @@ use crate::{
     back_off::CrashRow,
     exit::Exit,
     ids::{JobId, RunId, Sequence, Ticket},
-    spec::{Mode, ProcessSpec, ProcessType},
+    spec::{Mode, ProcessSpec, ProcessType, Readiness},
 };
 
 mod event;
@@ -355,7 +355,7 @@ impl Lifecycle {
 
     fn note_crash(&mut self, run: &Run, now: Instant) {
         let lived = now.saturating_duration_since(run.since);
-        if lived >= self.spec.settle {
+        if lived >= self.settle() {
             self.good = Some(run.artifact.clone());
         }
         self.row
@@ -404,7 +404,7 @@ impl Lifecycle {
                 serving: Serving::Current(run) | Serving::StandIn(run),
                 ..
             } if self.good.as_ref() != Some(&run.artifact) => {
-                Some((&run.artifact, run.since + self.spec.settle))
+                Some((&run.artifact, run.since + self.settle()))
             }
             _ => None,
         }
@@ -432,7 +432,7 @@ impl Lifecycle {
                 let run = self.start(artifact, now, effects);
                 self.state = State::Proving {
                     run,
-                    until: now + self.spec.settle,
+                    until: now + self.settle(),
                 };
             }
             State::Stopping { next: Next::Gone } if self.leaving.is_empty() => {
@@ -482,9 +482,16 @@ impl Lifecycle {
         self.state = if self.good.as_ref() == Some(&run.artifact) {
             State::Running { run }
         } else {
-            let until = run.since + self.spec.settle;
+            let until = run.since + self.settle();
             State::Proving { run, until }
         };
+    }
+
+    fn settle(&self) -> Duration {
+        match &self.spec.readiness {
+            Readiness::Settle(time) => *time,
+            Readiness::Probe { timeout, .. } => *timeout,
+        }
     }
 
     fn take_build(&mut self, wanted: JobId) -> Option<(Work, Serving)> {

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use crate::{
     exit::Exit,
     ids::{BuildId, ProcessName, RunId},
+    pattern::Pattern,
     spec::Mode,
 };
 
@@ -138,6 +139,31 @@ pub enum BuildEnding {
 pub struct DescribeLastLines {
     /// Which log.
     pub key: LogKey,
+    /// How many lines at most.
+    pub count: usize,
+}
+
+/// Question: the first line of a log that matches, as an agent reads it. Answered when that line is
+/// stored, at once if it is there already; `None` when the log has ended without one, or there is no
+/// such log. Whoever drops the answer's future is forgotten.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "Option<String>")]
+pub struct AwaitLine {
+    /// Which log.
+    pub key: LogKey,
+    /// What the line must match.
+    pub pattern: Pattern,
+}
+
+/// Question: the lines of a run that look like errors, as an agent reads them: the first ones, equal
+/// ones once. Answered at once with what is stored.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "Vec<String>")]
+pub struct DescribeErrorLines {
+    /// Which log.
+    pub key: LogKey,
+    /// Lines that this log has as well are not new and left out.
+    pub unlike: Option<LogKey>,
     /// How many lines at most.
     pub count: usize,
 }

@@ -37,6 +37,7 @@ use crate::{
     logs::{Crashed, DescribeLastLines, LogKey, OpenLog, Source, Stopped, Stream, TreeEnded},
     report::{BuildOutcome, EventKind, RestartReport},
     restart::{Board, ModeChanged, Snapshot},
+    sockets::HeldSockets,
     spec::{Mode, ProcessSpec, Program},
 };
 
@@ -306,6 +307,7 @@ impl ProcessActor {
                 process: self.spec.name.clone(),
                 run: run.to_string(),
             },
+            sockets: HeldSockets::default(),
         }
     }
 

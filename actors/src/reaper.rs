@@ -182,6 +182,10 @@ impl Children for Reaper {
         let others = self.forest.borrow_mut().kill(id);
         self.look_again(others);
     }
+
+    fn members(&self, id: TreeId) -> Vec<u32> {
+        self.forest.borrow_mut().members(id)
+    }
 }
 
 fn command(launch: &Launch, project: &std::path::Path) -> CommandWrap {

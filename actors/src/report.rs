@@ -48,14 +48,21 @@ pub enum Behind {
     BuildFailed,
     /// The newest build did not prove itself.
     RolledBack,
+    /// Source files were changed after the build of what runs began.
+    SourcesChanged,
 }
 
 /// What connects the process to its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Connections {
-    /// The process binds its own sockets.
+    /// The process binds its own sockets: in a restart, connections are refused for a moment.
     Own,
+    /// The daemon holds the sockets and hands them down: no connection is refused.
+    Held,
+    /// The daemon holds the public port and relays to the child's private one: no connection is
+    /// refused.
+    Relayed,
 }
 
 /// One process in `get_status`.
@@ -91,6 +98,10 @@ pub struct ProcessReport {
     pub next_attempt_in_seconds: Option<f64>,
     /// What connects it to its port.
     pub connections: Connections,
+    /// Nobody accepts now, and connections wait in the backlog instead of being refused.
+    pub connections_wait: bool,
+    /// What the child says about itself (`STATUS=` at `NOTIFY_SOCKET`).
+    pub status_text: Option<String>,
     /// How the last child ended.
     pub last_exit: Option<LastExit>,
     /// The last build that ended.
@@ -149,8 +160,10 @@ pub struct LastBuild {
 pub enum EventKind {
     /// A child was started.
     Started,
-    /// A requested restart succeeded.
+    /// A requested restart succeeded: stop, then start.
     Restarted,
+    /// A new child took over from the old one without a pause.
+    Swapped,
     /// A child ended that should not have.
     Crashed,
     /// The next attempt waits.
@@ -161,6 +174,8 @@ pub enum EventKind {
     BuildDone,
     /// There is none.
     BuildFailed,
+    /// The new child did not prove itself; the last good version runs.
+    RolledBack,
     /// The mode changed.
     Mode,
     /// A child ended because it was told to.
@@ -180,46 +195,48 @@ pub struct EventReport {
     pub text: String,
 }
 
-/// What came of a restart.
+/// What came of a restart, a start or a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The new child runs; the old one was stopped first.
     Restarted,
-    /// Time ran out; the restart goes on.
+    /// The new child runs; it took over from the old one, and no connection was refused.
+    Swapped,
+    /// `start`: it runs.
+    Started,
+    /// `start`: it ran already and was left alone.
+    Running,
+    /// Time ran out; it goes on.
     Building,
     /// The sources do not compile; what ran goes on.
     BuildFailed,
-    /// The new child died at once.
+    /// The new child did not prove itself; the last good version runs.
+    RolledBack,
+    /// The new child died at once, and there is no good version to go back to.
     Crashed,
+    /// The new child was not ready in time, and there is no good version to go back to.
+    NotReady,
+    /// A later order took its place.
+    Superseded,
+    /// It was stopped.
+    Stopped,
     /// The daemon ends.
     ShuttingDown,
 }
 
-impl Outcome {
-    /// Whether the change is live.
-    #[must_use]
-    pub fn ok(self) -> bool {
-        self == Self::Restarted
-    }
-
-    /// Whether an agent must do something about it.
-    #[must_use]
-    pub fn is_error(self) -> bool {
-        !matches!(self, Self::Restarted | Self::Building)
-    }
-}
-
-/// The answer to `restart`.
+/// The answer to `restart`, `start` and `stop`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct RestartReport {
     /// The process.
     pub process: String,
-    /// True means that the change is live: the new child runs, and did not die within its first
-    /// second. Whether it listens is not checked.
+    /// True means that what was asked for is so: after `restart`, that the change is live and the new
+    /// child is ready.
     pub ok: bool,
     /// What came of it.
     pub outcome: Outcome,
+    /// Why it was rolled back, is not ready, or cannot be started; null where the rest says it.
+    pub reason: Option<String>,
     /// Mode of what serves now, or of what was tried.
     pub mode: Mode,
     /// Run that serves now.
@@ -230,23 +247,41 @@ pub struct RestartReport {
     pub build: Option<BuildId>,
     /// How long it took.
     pub build_seconds: Option<f64>,
-    /// From the old child's stop signal to the new child's start. What the new one needs until it
-    /// listens comes on top.
+    /// From the old child's stop signal to the new child's start; 0 where one took over from the
+    /// other. What the new one needs until it listens comes on top.
     pub pause_ms: Option<f64>,
-    /// How long the new child took to say that it is ready; null when it says nothing.
+    /// How long the new child took to be ready; null when nothing but its life shows that.
     pub ready_after_ms: Option<f64>,
+    /// Connections that were refused meanwhile: 0 where the daemon holds the port, else unknown.
+    pub connections_refused: Option<u64>,
     /// How many errors the build had.
     pub error_count: usize,
     /// How many warnings the build had.
     pub warning_count: usize,
-    /// The first errors.
+    /// How many of both the build before did not have.
+    pub new_count: usize,
+    /// How many of the build before were not reported again.
+    pub fixed_count: usize,
+    /// The first errors and, behind them, new warnings; at most 10, each once.
     pub errors: Vec<Diagnostic>,
+    /// How many errors and warnings are not in `errors`; `search_build_log` has them.
+    pub omitted_count: usize,
+    /// What the new child printed that looks like an error and the one before did not print.
+    pub error_lines: Vec<String>,
     /// How the new child ended, if it died.
     pub exit: Option<LastExit>,
-    /// What it printed last, if it died.
+    /// What it printed last, if it did not prove itself.
     pub last_lines: Vec<String>,
-    /// Why what serves is not the newest; null when it is.
+    /// Why what serves is not what is on disk; null when it is, or nothing is known.
     pub behind: Option<Behind>,
     /// What to do next; null when there is nothing to do.
     pub next: Option<String>,
+}
+
+impl RestartReport {
+    /// Whether an agent must do something about it.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        !self.ok && self.outcome != Outcome::Building
+    }
 }

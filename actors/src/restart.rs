@@ -34,6 +34,39 @@ pub struct Restart {
     pub cause: Cause,
 }
 
+/// Command: run the process that was stopped, in the mode it had; build it first. A process that runs
+/// already is left alone.
+#[derive(Clone, Copy, Debug, actix::Message)]
+#[rtype(result = "Result<Pending, ShuttingDown>")]
+pub struct Start;
+
+/// Command: end the process and keep it stopped, across crashes and idle changes, until somebody
+/// starts or restarts it. The outcome arrives when nobody of it is left.
+#[derive(Clone, Copy, Debug, actix::Message)]
+#[rtype(result = "Result<Pending, ShuttingDown>")]
+pub struct Stop {
+    /// On whose behalf.
+    pub by: Asker,
+}
+
+/// Who asks for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Asker {
+    /// A coding agent, over MCP.
+    Agent,
+    /// A person, with one of the project's own tools.
+    Person,
+}
+
+impl std::fmt::Display for Asker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Agent => "an agent (MCP)",
+            Self::Person => "a person",
+        })
+    }
+}
+
 /// Where the outcome of a restart arrives. Closed without an answer only when the process's actor
 /// is gone.
 pub type Pending = oneshot::Receiver<RestartReport>;

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -10,7 +11,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::ids::ProcessName;
+use crate::{ids::ProcessName, pattern::Pattern};
 
 /// Which build runs, and with it which crash policy holds. It belongs to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
@@ -42,13 +43,190 @@ pub struct ProcessSpec {
     pub cwd: PathBuf,
     /// Variables added to those of the daemon and of direnv when it runs.
     pub env: BTreeMap<String, String>,
+    /// What connects it to its port.
+    pub sockets: Sockets,
+    /// When a new child counts as ready.
+    pub readiness: Readiness,
     /// Time between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
-    /// How long a new child must live to count as ready.
-    pub settle: Duration,
+    /// How long a child that was replaced may serve the connections that it has: held sockets, from
+    /// SIGTERM to SIGKILL; relayed, until SIGTERM.
+    pub drain: Duration,
+    /// How long a new child must serve before its artifact counts as good. A crash before that goes
+    /// back to the last good one, once.
+    pub stable: Duration,
+    /// How often a ready child must give a sign of life (`WATCHDOG=1`), if it must.
+    pub watchdog: Option<Duration>,
     /// How long to wait after a crash.
     pub crash_policy: CrashPolicy,
 }
+
+impl ProcessSpec {
+    /// An entry that says nothing but these: everything else as when the configuration is silent.
+    #[must_use]
+    pub fn new(
+        name: ProcessName,
+        program: Program,
+        cwd: PathBuf,
+        crash_policy: CrashPolicy,
+    ) -> Self {
+        const STOP_GRACE: Duration = Duration::from_secs(5);
+        Self {
+            name,
+            program,
+            cwd,
+            env: BTreeMap::new(),
+            sockets: Sockets::Own,
+            readiness: Readiness::Settle(Duration::from_secs(1)),
+            stop_grace: STOP_GRACE,
+            drain: STOP_GRACE,
+            stable: Duration::from_secs(10),
+            watchdog: None,
+            crash_policy,
+        }
+    }
+}
+
+/// What connects a process to its port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sockets {
+    /// It binds its own.
+    Own,
+    /// The daemon binds them, keeps them, and hands them down (`listen`).
+    Held {
+        /// At least one, at most [`Sockets::MOST`]; handed down in this order.
+        listen: Vec<Listen>,
+        /// Whether an old and a new child may run at the same time.
+        overlap: Overlap,
+    },
+    /// The daemon holds the public port and relays to a private one of each child (`port`).
+    Relayed {
+        /// The public addresses.
+        public: Vec<SocketAddr>,
+        /// Whether an old and a new child may run at the same time.
+        overlap: Overlap,
+    },
+}
+
+/// Whether two children of a process may run at the same time (`overlap`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlap {
+    /// The new one starts beside the old one, which leaves when the new one is ready.
+    Beside,
+    /// The old one is gone before the new one starts; connections wait in between.
+    Alone,
+}
+
+impl Sockets {
+    /// How many sockets one process may be handed.
+    pub const MOST: usize = 32;
+
+    /// Whether an old and a new child may run at the same time.
+    #[must_use]
+    pub fn overlap(&self) -> Overlap {
+        match self {
+            Self::Own => Overlap::Alone,
+            Self::Held { overlap, .. } | Self::Relayed { overlap, .. } => *overlap,
+        }
+    }
+}
+
+/// A socket that the daemon holds for a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Its name in `LISTEN_FDNAMES`: no colon, no control characters.
+    pub name: String,
+    /// Where it listens.
+    pub address: ListenAddress,
+}
+
+/// Where a socket listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ListenAddress {
+    /// TCP; the port is not 0.
+    Tcp(SocketAddr),
+    /// A unix stream socket; absolute.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// When a new child counts as ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// When it has lived for so long (`settle_seconds`).
+    Settle(Duration),
+    /// When the probe says so (`ready`).
+    Probe {
+        /// How to find out.
+        probe: Probe,
+        /// How long it may take.
+        timeout: Duration,
+    },
+}
+
+/// How to find out whether a child is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// A GET that answers 2xx or 3xx.
+    Http {
+        /// Whom to ask.
+        target: Target,
+        /// Path and query; begins with a slash.
+        path: String,
+    },
+    /// A connection that the child accepts.
+    Tcp(Target),
+    /// A line of the run that matches.
+    Log(LinePattern),
+    /// `READY=1` at `NOTIFY_SOCKET`.
+    Notify,
+    /// A program that ends with exit code 0.
+    Exec(CommandLine),
+}
+
+/// Where a probe connects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// An IP address (without brackets) or a name.
+    pub host: String,
+    /// Its port.
+    pub port: TargetPort,
+}
+
+/// The port of a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetPort {
+    /// This one.
+    Fixed(u16),
+    /// The private one that the child was given: the configuration names the public one of a relayed
+    /// process, or `{port}`. The child may listen on either loopback address.
+    Private,
+}
+
+/// A pattern with its text.
+#[derive(Clone, Debug)]
+pub struct LinePattern {
+    /// As people wrote it.
+    pub text: String,
+    /// Ready to match.
+    pub pattern: Pattern,
+}
+
+impl PartialEq for LinePattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for LinePattern {}
 
 /// What a process runs.
 #[derive(Clone, Debug, PartialEq, Eq)]

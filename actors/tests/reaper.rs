@@ -14,6 +14,7 @@ use bpm_actors::{
     leftovers,
     proc_table::{self, Identity},
     reaper::{Reaper, ledger::Ledger},
+    sockets::HeldSockets,
 };
 use tokio::sync::mpsc;
 
@@ -50,6 +51,7 @@ impl Scene {
     fn launch(&self, script: &str) -> Launch {
         let path = std::env::var_os("PATH").unwrap();
         Launch {
+            sockets: HeldSockets::default(),
             program: "sh".into(),
             args: vec!["-c".into(), script.into()],
             cwd: self.folder.path().to_owned(),

@@ -18,12 +18,8 @@ use super::{
     value,
 };
 
-/// Time between SIGTERM and SIGKILL where the file does not say.
-const STOP_GRACE: Duration = Duration::from_secs(5);
 /// The longest time between SIGTERM and SIGKILL, in seconds: a day.
 const MOST_GRACE: u32 = 86_400;
-/// How long a new child must live to count as ready.
-const SETTLE: Duration = Duration::from_secs(1);
 /// The longest name: it becomes the name of a folder.
 const LONGEST_NAME: usize = 100;
 /// Arguments of cargo that the daemon gives itself.
@@ -64,14 +60,12 @@ pub(super) fn read(
         ProcessType::Npm => Program::Npm(draft.command?),
         ProcessType::Command => Program::Command(draft.command?),
     };
+    let cwd = draft.cwd.unwrap_or_else(|| project.to_owned());
+    let usual = ProcessSpec::new(name?, program, cwd, crash_policy);
     Some(ProcessSpec {
-        name: name?,
-        program,
-        cwd: draft.cwd.unwrap_or_else(|| project.to_owned()),
         env: draft.env.unwrap_or_default(),
-        stop_grace: draft.stop_grace.unwrap_or(STOP_GRACE),
-        settle: SETTLE,
-        crash_policy,
+        stop_grace: draft.stop_grace.unwrap_or(usual.stop_grace),
+        ..usual
     })
 }
 

@@ -98,6 +98,8 @@ impl Team {
                 name: spec.name.clone(),
                 kind: spec.program.kind(),
                 restart: process.clone().recipient(),
+                start: process.clone().recipient(),
+                stop: process.clone().recipient(),
                 board,
             });
             processes.push(process);
@@ -108,6 +110,7 @@ impl Team {
             url: url.to_owned(),
             members,
             logs: logs.clone().recipient(),
+            lines: logs.clone().recipient(),
             activity: mode.recipient(),
             release_at,
         });

@@ -123,7 +123,7 @@ impl Server {
         let text = text::restart(&report);
         let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
         result.structured_content = serde_json::to_value(&report).ok();
-        result.is_error = Some(report.outcome.is_error());
+        result.is_error = Some(report.is_error());
         Ok(result)
     }
 

@@ -28,7 +28,7 @@ async fn a_restart_answers_with_the_contracts_fields_in_their_order() {
     let report = answer.json()["result"]["structuredContent"].to_string();
     assert_eq!(
         report,
-        r#"{"process":"main","ok":true,"outcome":"restarted","mode":"dev","run":8,"pid":4800,"build":10,"build_seconds":2.3,"pause_ms":3.1,"ready_after_ms":null,"error_count":0,"warning_count":0,"errors":[],"exit":null,"last_lines":[],"behind":null,"next":null}"#
+        r#"{"process":"main","ok":true,"outcome":"restarted","reason":null,"mode":"dev","run":8,"pid":4800,"build":10,"build_seconds":2.3,"pause_ms":3.1,"ready_after_ms":null,"connections_refused":null,"error_count":0,"warning_count":0,"new_count":0,"fixed_count":0,"errors":[],"omitted_count":0,"error_lines":[],"exit":null,"last_lines":[],"behind":null,"next":null}"#
     );
     assert!(
         answer
@@ -40,6 +40,7 @@ async fn a_restart_answers_with_the_contracts_fields_in_their_order() {
 #[actix_web::test]
 async fn a_failed_build_is_an_error_whose_text_has_everything() {
     let error = Diagnostic {
+        new: true,
         level: "error".to_owned(),
         code: Some("E0308".to_owned()),
         file: Some("src/main.rs".to_owned()),

@@ -36,7 +36,7 @@ async fn status_has_the_shape_of_the_contract() {
         81.2,
     );
     status["processes"].as_array_mut().unwrap().truncate(1);
-    let expected = r#"{"project_dir":"/home/u/ganbot","version":"0.1.0","url":"http://localhost:3001/mcp","mode":"dev","release_in_seconds":9120.0,"processes":[{"name":"main","type":"rust","state":"running","mode":"dev","serving":true,"health":"ready","behind":null,"run":7,"pid":4711,"uptime_seconds":81.2,"restarts":3,"crashes":1,"crashes_in_a_row":0,"next_attempt_in_seconds":null,"connections":"own","last_exit":{"run":6,"code":null,"signal":9,"text":"signal 9 (SIGKILL)","at":"2026-11-23T10:00:00Z"},"last_build":{"id":9,"mode":"dev","outcome":"ok","seconds":4.1,"errors":0,"warnings":2,"at":"2026-11-23T09:59:58Z"},"events":[{"at":"2026-11-23T10:00:01Z","age_seconds":81.2,"kind":"restarted","text":"up (run 7, pid 4711, dev)"}]}]}"#;
+    let expected = r#"{"project_dir":"/home/u/ganbot","version":"0.1.0","url":"http://localhost:3001/mcp","mode":"dev","release_in_seconds":9120.0,"processes":[{"name":"main","type":"rust","state":"running","mode":"dev","serving":true,"health":"ready","behind":null,"run":7,"pid":4711,"uptime_seconds":81.2,"restarts":3,"crashes":1,"crashes_in_a_row":0,"next_attempt_in_seconds":null,"connections":"own","connections_wait":false,"status_text":null,"last_exit":{"run":6,"code":null,"signal":9,"text":"signal 9 (SIGKILL)","at":"2026-11-23T10:00:00Z"},"last_build":{"id":9,"mode":"dev","outcome":"ok","seconds":4.1,"errors":0,"warnings":2,"at":"2026-11-23T09:59:58Z"},"events":[{"at":"2026-11-23T10:00:01Z","age_seconds":81.2,"kind":"restarted","text":"up (run 7, pid 4711, dev)"}]}]}"#;
     assert_eq!(
         status.to_string(),
         expected,

@@ -12,13 +12,13 @@ use actix::prelude::*;
 use background_process_manager::service::{Member, Parts, Service};
 use bpm_actors::{
     ids::{BuildId, ProcessName, RunId},
-    logs::Source,
+    logs::{AwaitLine, Source},
     pattern::Pattern,
     report::{
         BuildOutcome, Connections, EventKind, EventReport, Health, LastBuild, LastExit, Outcome,
         ProcessReport, RestartReport, StateName,
     },
-    restart::{Board, Pending, Restart, ShuttingDown, Snapshot, ToolCalled},
+    restart::{Board, Pending, Restart, ShuttingDown, Snapshot, Start, Stop, ToolCalled},
     search::{Extent, Found, LogKind, NoSuchLog, Query, Search},
     spec::{Mode, ProcessType},
 };
@@ -48,10 +48,8 @@ impl Actor for ProcessDouble {
     type Context = Context<Self>;
 }
 
-impl Handler<Restart> for ProcessDouble {
-    type Result = Result<Pending, ShuttingDown>;
-
-    fn handle(&mut self, _: Restart, ctx: &mut Self::Context) -> Self::Result {
+impl ProcessDouble {
+    fn obey(&mut self, ctx: &mut Context<Self>) -> Result<Pending, ShuttingDown> {
         let (mut answer, outcome) = oneshot::channel();
         match &self.script {
             Script::Answer(report) => _ = answer.send(report.as_ref().clone()),
@@ -69,6 +67,20 @@ impl Handler<Restart> for ProcessDouble {
         Ok(outcome)
     }
 }
+
+macro_rules! obeys {
+    ($($order:ty),*) => {$(
+        impl Handler<$order> for ProcessDouble {
+            type Result = Result<Pending, ShuttingDown>;
+
+            fn handle(&mut self, _: $order, ctx: &mut Self::Context) -> Self::Result {
+                self.obey(ctx)
+            }
+        }
+    )*};
+}
+
+obeys!(Restart, Start, Stop);
 
 type Search1 = Box<dyn Fn(&Search) -> Result<Found, NoSuchLog>>;
 
@@ -89,6 +101,14 @@ impl Handler<Search> for LogDouble {
         let found = (self.answer)(&search);
         self.asked.lock().unwrap().push(search);
         found
+    }
+}
+
+impl Handler<AwaitLine> for LogDouble {
+    type Result = Option<String>;
+
+    fn handle(&mut self, _: AwaitLine, _: &mut Self::Context) -> Self::Result {
+        None
     }
 }
 
@@ -190,10 +210,13 @@ impl Cast {
             let kind = report.r#type;
             let (post, board) = board(report);
             let waiting = waiting.clone();
+            let process = ProcessDouble { script, waiting }.start();
             members.push(Member {
                 name,
                 kind,
-                restart: ProcessDouble { script, waiting }.start().recipient(),
+                restart: process.clone().recipient(),
+                start: process.clone().recipient(),
+                stop: process.recipient(),
                 board,
             });
             boards.push(post);
@@ -203,13 +226,15 @@ impl Cast {
         let logs = LogDouble {
             answer: self.logs,
             asked: Arc::clone(&asked),
-        };
+        }
+        .start();
         let service = Service::new(Parts {
             project_dir: PathBuf::from("/home/u/ganbot"),
             version: "0.1.0".to_owned(),
             url: "http://localhost:3001/mcp".to_owned(),
             members,
-            logs: logs.start().recipient(),
+            logs: logs.clone().recipient(),
+            lines: logs.recipient(),
             activity: ClockDouble { calls }.start().recipient(),
             release_at: when,
         });
@@ -249,6 +274,8 @@ pub(crate) fn main_process() -> ProcessReport {
         crashes_in_a_row: 0,
         next_attempt_in_seconds: None,
         connections: Connections::Own,
+        connections_wait: false,
+        status_text: None,
         last_exit: Some(LastExit {
             run: RunId(6),
             code: None,
@@ -295,6 +322,7 @@ pub(crate) fn restarted() -> RestartReport {
         process: "main".to_owned(),
         ok: true,
         outcome: Outcome::Restarted,
+        reason: None,
         mode: Mode::Dev,
         run: Some(RunId(8)),
         pid: Some(4800),
@@ -302,8 +330,13 @@ pub(crate) fn restarted() -> RestartReport {
         build_seconds: Some(2.3),
         pause_ms: Some(3.1),
         ready_after_ms: None,
+        connections_refused: None,
         error_count: 0,
         warning_count: 0,
+        new_count: 0,
+        fixed_count: 0,
+        omitted_count: 0,
+        error_lines: Vec::new(),
         errors: Vec::new(),
         exit: None,
         last_lines: Vec::new(),

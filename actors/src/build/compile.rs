@@ -14,6 +14,7 @@ use tokio::{
 use crate::{
     artifact::{
         Artifact, BuildFailure, BuildReport, BuildStarted, Built, CargoVariables, Diagnostic,
+        Sources,
     },
     build::{
         artifacts::{CopyError, Shelf},
@@ -32,6 +33,7 @@ use crate::{
     exit::Exit,
     ids::{BuildId, ProcessName},
     logs::{BuildEnding, OpenLog, Stream},
+    sockets::HeldSockets,
     spec::{CargoTarget, Mode},
 };
 
@@ -85,6 +87,8 @@ pub(crate) async fn compile(
         took: begun.elapsed(),
         error_count: verdict.error_count,
         warning_count: verdict.warning_count,
+        new_count: 0,
+        fixed_count: 0,
         errors: verdict.errors,
     };
     run.end(verdict.artifact, report)
@@ -146,6 +150,7 @@ impl CargoRun<'_> {
                 process: self.process().clone(),
                 run: format!("build-{}", self.build),
             },
+            sockets: HeldSockets::default(),
         }
     }
 
@@ -237,6 +242,7 @@ impl CargoRun<'_> {
             mode: self.mode,
             program,
             environment: self.job.environment(evaluation, variables),
+            sources: Sources::default(),
         })
     }
 
@@ -299,7 +305,7 @@ impl CargoRun<'_> {
             log::warn!("{process}: build {build} failed in {seconds:.1} s: {reason}");
             return Err(BuildFailure {
                 reason,
-                report: Some(report),
+                report: Some(Box::new(report)),
             });
         };
         self.job.close_log(BuildEnding::Succeeded);

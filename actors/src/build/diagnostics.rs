@@ -51,7 +51,7 @@ impl Diagnostics {
         }
         if finding.level.starts_with("error") {
             self.error_count += 1;
-            if self.first.len() < BuildReport::MOST_ERRORS {
+            if self.first.len() < BuildReport::MOST_SHOWN {
                 let package = message.manifest_path.as_deref().and_then(Path::parent);
                 self.first.push(unplaced(finding, package));
             }
@@ -98,6 +98,7 @@ fn unplaced(finding: Finding, package: Option<&Path>) -> Unplaced {
             column: span.as_ref().map(|span| span.column_start),
             message: finding.message,
             rendered: head(rendered.trim_end(), BuildReport::MOST_RENDERED),
+            new: true,
         },
         file: span.map(|span| span.file_name),
         package: package.map(Path::to_owned),

@@ -26,6 +26,7 @@ use crate::{
     },
     children::{Launch, Marker, SpawnError},
     exit::Exit,
+    sockets::HeldSockets,
 };
 
 /// More than any environment that `exec` would accept.
@@ -115,6 +116,7 @@ pub(crate) async fn evaluate(job: &Job) -> Result<Evaluation, DirenvError> {
             process: spec.name.clone(),
             run: "direnv".to_owned(),
         },
+        sockets: HeldSockets::default(),
     };
     let child = job.spawn(&launch)?;
     let tree = child.tree;

@@ -11,7 +11,7 @@ use actix::Recipient;
 use tokio::sync::oneshot;
 
 use crate::{
-    artifact::{Artifact, BuildFailure, Built, CargoVariables, Environment, Work},
+    artifact::{Artifact, BuildFailure, Built, CargoVariables, Environment, Sources, Work},
     build::{
         compile::compile,
         direnv::{self, Evaluation},
@@ -218,6 +218,7 @@ impl Job {
             mode: self.work.mode(),
             program: program.map_err(|e| failure(&e))?,
             environment,
+            sources: Sources::default(),
         }))
     }
 

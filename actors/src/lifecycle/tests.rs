@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
-    artifact::Environment,
+    artifact::{Environment, Sources},
     ids::BuildId,
     spec::{CargoTarget, CommandLine, CrashPolicy, Program},
 };
@@ -13,18 +13,14 @@ pub(super) const SETTLE: Duration = Duration::from_secs(1);
 pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 pub(super) fn spec(program: Program) -> Arc<ProcessSpec> {
+    let crash_policy = CrashPolicy {
+        dev_wait: Duration::from_mins(2),
+        release_initial: Duration::from_secs(1),
+        release_max: Duration::from_mins(5),
+    };
     Arc::new(ProcessSpec {
-        name: "main".parse().unwrap(),
-        program,
-        cwd: PathBuf::from("/p"),
-        env: std::collections::BTreeMap::new(),
         stop_grace: GRACE,
-        settle: SETTLE,
-        crash_policy: CrashPolicy {
-            dev_wait: Duration::from_mins(2),
-            release_initial: Duration::from_secs(1),
-            release_max: Duration::from_mins(5),
-        },
+        ..ProcessSpec::new("main".parse().unwrap(), program, "/p".into(), crash_policy)
     })
 }
 
@@ -45,6 +41,7 @@ pub(super) fn artifact(build: u64, mode: Mode) -> Artifact {
         mode,
         program: PathBuf::from(format!("/a/{build}")),
         environment: Arc::new(Environment::default()),
+        sources: Sources::default(),
     }
 }
 

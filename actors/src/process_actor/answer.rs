@@ -29,7 +29,7 @@ impl Attempt {
         match outcome {
             Ok(report) => self.build = report,
             Err(failure) => {
-                self.build = failure.report;
+                self.build = failure.report.map(|report| *report);
                 self.obstacle = Some(failure.reason);
             }
         }
@@ -67,8 +67,9 @@ impl Answer<'_> {
         let build = self.attempt.build.as_ref();
         RestartReport {
             process: self.process.to_string(),
-            ok: outcome.ok(),
+            ok: outcome == Outcome::Restarted,
             outcome,
+            reason: None,
             mode: self.mode,
             run: self.serving.map(|(run, _)| run),
             pid: self.serving.and_then(|(_, pid)| pid),
@@ -76,9 +77,14 @@ impl Answer<'_> {
             build_seconds: build.map(|build| rounded(build.took)),
             pause_ms: self.attempt.pause_ms,
             ready_after_ms: None,
+            connections_refused: None,
             error_count: build.map_or(0, |build| build.error_count),
             warning_count: build.map_or(0, |build| build.warning_count),
+            new_count: build.map_or(0, |build| build.new_count),
+            fixed_count: build.map_or(0, |build| build.fixed_count),
             errors: build.map(|build| build.errors.clone()).unwrap_or_default(),
+            omitted_count: 0,
+            error_lines: Vec::new(),
             exit: match verdict {
                 Verdict::Crashed { run, exit: Some(_) } => {
                     self.last_exit.filter(|exit| exit.run == run).cloned()
@@ -133,7 +139,7 @@ impl Answer<'_> {
                      changed files, because cargo goes by their times, and restart again"
                 )
             }),
-            (Outcome::Building, _) => None,
+            _ => None,
         }
     }
 

@@ -8,7 +8,8 @@ use crate::{
     artifact::{BuildDone, BuildStarted},
     lifecycle::{Event, State},
     logs::TreeEnded,
-    restart::{Cause, Pending, Restart, Shutdown, ShuttingDown},
+    restart::{Cause, Pending, Restart, Shutdown, ShuttingDown, Start, Stop},
+    sockets::Hold,
 };
 
 impl Actor for ProcessActor {
@@ -39,6 +40,30 @@ impl Handler<Restart> for ProcessActor {
         };
         self.happens(event, ctx);
         Ok(pending)
+    }
+}
+
+impl Handler<Start> for ProcessActor {
+    type Result = Result<Pending, ShuttingDown>;
+
+    fn handle(&mut self, _: Start, _: &mut Self::Context) -> Self::Result {
+        Err(ShuttingDown)
+    }
+}
+
+impl Handler<Stop> for ProcessActor {
+    type Result = Result<Pending, ShuttingDown>;
+
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        Err(ShuttingDown)
+    }
+}
+
+impl Handler<Hold> for ProcessActor {
+    type Result = ();
+
+    fn handle(&mut self, Hold(doors): Hold, _: &mut Self::Context) {
+        let _ = doors;
     }
 }
 

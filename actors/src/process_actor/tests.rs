@@ -1,12 +1,14 @@
 //! One process actor among doubles: scripted children, a recording builder and log store, paused time.
 
-use std::{cell::RefCell, path::PathBuf, rc::Rc, time::Duration};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
-    artifact::{BuildDone, BuildStarted, BuilderClosed, Built, Diagnostic, Environment, Work},
+    artifact::{
+        BuildDone, BuildStarted, BuilderClosed, Built, Diagnostic, Environment, Sources, Work,
+    },
     children::{Children, Owner, SpawnError, Spawned},
     ids::{BuildId, JobId},
     report::{Behind, Health, Outcome, ProcessReport, StateName},
@@ -46,6 +48,10 @@ impl Children for Stage {
 
     fn terminate(&self, tree: TreeId) {
         self.calls.borrow_mut().push(("terminate", tree.0));
+    }
+
+    fn members(&self, _: TreeId) -> Vec<u32> {
+        Vec::new()
     }
 
     fn kill(&self, tree: TreeId) {
@@ -111,21 +117,18 @@ struct Scene {
 }
 
 fn spec() -> ProcessSpec {
+    let program = Program::Rust(CargoTarget {
+        args: vec!["--port".into()],
+        ..CargoTarget::default()
+    });
+    let crash_policy = CrashPolicy {
+        dev_wait: Duration::from_mins(2),
+        release_initial: Duration::from_secs(1),
+        release_max: Duration::from_mins(5),
+    };
     ProcessSpec {
-        name: "main".parse().unwrap(),
-        program: Program::Rust(CargoTarget {
-            args: vec!["--port".into()],
-            ..CargoTarget::default()
-        }),
-        cwd: PathBuf::from("/p"),
         env: BTreeMap::from([("COLOUR".into(), "blue".into())]),
-        stop_grace: Duration::from_secs(5),
-        settle: Duration::from_secs(1),
-        crash_policy: CrashPolicy {
-            dev_wait: Duration::from_mins(2),
-            release_initial: Duration::from_secs(1),
-            release_max: Duration::from_mins(5),
-        },
+        ..ProcessSpec::new("main".parse().unwrap(), program, "/p".into(), crash_policy)
     }
 }
 
@@ -137,6 +140,8 @@ fn report(id: u64) -> BuildReport {
         took: Duration::from_secs(2),
         error_count: 0,
         warning_count: 1,
+        new_count: 0,
+        fixed_count: 0,
         errors: vec![],
     }
 }
@@ -209,6 +214,7 @@ impl Scene {
                 changes: BTreeMap::from([("A".into(), None), ("B".into(), Some("2".into()))]),
                 ..Environment::default()
             }),
+            sources: Sources::default(),
         };
         let done = Built {
             artifact,
@@ -233,6 +239,7 @@ impl Scene {
             column: Some(5),
             message: "mismatched types".into(),
             rendered: "error[E0308]: mismatched types".into(),
+            new: true,
         };
         let report = BuildReport {
             error_count: 1,
@@ -241,7 +248,7 @@ impl Scene {
         };
         let failure = BuildFailure {
             reason: "1 error".into(),
-            report: Some(report),
+            report: Some(Box::new(report)),
         };
         self.actor
             .send(BuildDone {

@@ -250,6 +250,21 @@ impl Forest {
         others
     }
 
+    /// Everybody in a tree who is alive, the leader first.
+    pub(super) fn members(&mut self, id: TreeId) -> Vec<u32> {
+        if !self.trees.contains_key(&id) {
+            return Vec::new();
+        }
+        let Strays { known, .. } = self.strays();
+        let Some(tree) = self.trees.get(&id) else {
+            return Vec::new();
+        };
+        let leader = (tree.leader_state == LeaderState::Alive).then_some(tree.leader.pid);
+        let others = tree.descendants().into_iter().chain(members_of(id, &known));
+        let others = others.filter(Stat::is_alive).map(|stat| stat.identity.pid);
+        leader.into_iter().chain(others).collect()
+    }
+
     /// Kills a tree, and whoever still appears in it.
     pub(super) fn kill(&mut self, id: TreeId) -> Others {
         if !self.trees.contains_key(&id) {

@@ -41,6 +41,13 @@ fn headline(report: &RestartReport) -> String {
         Outcome::BuildFailed => "the sources do not build, the change is not live",
         Outcome::Crashed => "the new child died, the change is not live",
         Outcome::ShuttingDown => "the daemon is ending",
+        Outcome::Swapped
+        | Outcome::Started
+        | Outcome::Running
+        | Outcome::RolledBack
+        | Outcome::NotReady
+        | Outcome::Superseded
+        | Outcome::Stopped => "",
     };
     format!("{} (ok: {}), {meaning}", word(report.outcome), report.ok)
 }
@@ -120,6 +127,7 @@ mod tests {
             process: "main".to_owned(),
             ok: false,
             outcome: Outcome::BuildFailed,
+            reason: None,
             mode: Mode::Dev,
             run: Some(RunId(6)),
             pid: Some(4650),
@@ -127,8 +135,13 @@ mod tests {
             build_seconds: Some(2.3),
             pause_ms: None,
             ready_after_ms: None,
+            connections_refused: None,
             error_count: 1,
             warning_count: 0,
+            new_count: 0,
+            fixed_count: 0,
+            omitted_count: 0,
+            error_lines: Vec::new(),
             errors: vec![Diagnostic {
                 level: "error".to_owned(),
                 code: Some("E0308".to_owned()),
@@ -137,6 +150,7 @@ mod tests {
                 column: Some(5),
                 message: "mismatched types".to_owned(),
                 rendered: "error[E0308]: mismatched types\n --> src/main.rs:3:5\n".to_owned(),
+                new: true,
             }],
             exit: None,
             last_lines: Vec::new(),

@@ -139,6 +139,8 @@ mod tests {
             crashes_in_a_row: 0,
             next_attempt_in_seconds: None,
             connections: Connections::Own,
+            connections_wait: false,
+            status_text: None,
             last_exit: Some(LastExit {
                 run: RunId(6),
                 code: None,

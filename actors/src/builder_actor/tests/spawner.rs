@@ -98,6 +98,10 @@ impl Children for Spawner {
         self.signal(tree, Signal::SIGTERM);
     }
 
+    fn members(&self, _: TreeId) -> Vec<u32> {
+        Vec::new()
+    }
+
     fn kill(&self, tree: TreeId) {
         self.signal(tree, Signal::SIGKILL);
     }

@@ -185,19 +185,13 @@ impl Stage {
     }
 
     pub(super) fn spec(&self, name: &str, program: Program) -> ProcessSpec {
-        ProcessSpec {
-            name: name.parse().unwrap(),
-            program,
-            cwd: self.project().dir,
-            env: BTreeMap::new(),
-            stop_grace: Duration::from_secs(5),
-            settle: Duration::from_millis(100),
-            crash_policy: CrashPolicy {
-                dev_wait: Duration::ZERO,
-                release_initial: Duration::ZERO,
-                release_max: Duration::ZERO,
-            },
-        }
+        let crash_policy = CrashPolicy {
+            dev_wait: Duration::ZERO,
+            release_initial: Duration::ZERO,
+            release_max: Duration::ZERO,
+        };
+        let name = name.parse().unwrap();
+        ProcessSpec::new(name, program, self.project().dir, crash_policy)
     }
 
     pub(super) fn rust(&self, name: &str, target: CargoTarget) -> ProcessSpec {

@@ -214,6 +214,8 @@ fn a_process_that_is_not_built_or_never_ran_says_so() {
     );
     let at = "2026-11-23T10:00:00Z".parse().unwrap();
     let now = ProcessReport {
+        connections_wait: false,
+        status_text: None,
         name: "web".to_owned(),
         r#type: ProcessType::Rust,
         state: StateName::BackingOff,

@@ -1,0 +1,83 @@
+//! Sockets that the daemon holds for a process, for its whole life, and hands down to each child.
+//!
+//! The daemon binds them; the process's actor keeps them and puts them into each
+//! [`Launch`](crate::children::Launch). What a child does with its copy leaves ours alone.
+
+use std::{fmt, os::fd::OwnedFd, sync::Arc};
+
+use crate::{relay::Relay, spec::ListenAddress};
+
+/// Listening sockets of one process, in the order in which they are handed down. Clones share them;
+/// they are closed when the last clone is dropped.
+#[derive(Clone, Default)]
+pub struct HeldSockets(Arc<[HeldSocket]>);
+
+/// One of them.
+#[derive(Debug)]
+pub struct HeldSocket {
+    /// Its name in `LISTEN_FDNAMES`.
+    pub name: String,
+    /// Where it listens.
+    pub address: ListenAddress,
+    /// It. Closed on exec, and in blocking mode, as the convention of systemd has it.
+    pub descriptor: OwnedFd,
+}
+
+impl HeldSockets {
+    /// These.
+    #[must_use]
+    pub fn new(sockets: Vec<HeldSocket>) -> Self {
+        Self(sockets.into())
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each.
+    pub fn iter(&self) -> std::slice::Iter<'_, HeldSocket> {
+        self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a HeldSockets {
+    type Item = &'a HeldSocket;
+    type IntoIter = std::slice::Iter<'a, HeldSocket>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for HeldSockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.iter().map(|it| (&it.name, it.address.to_string())))
+            .finish()
+    }
+}
+
+/// What the daemon bound for a process.
+#[derive(Clone, Debug, Default)]
+pub enum Doors {
+    /// Nothing: the process binds its own sockets.
+    #[default]
+    Own,
+    /// Sockets to hand down.
+    Held(HeldSockets),
+    /// A public port with a relay behind it.
+    Relayed(Relay),
+}
+
+/// Command: these are the process's doors. Sent once, before the boot.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Hold(pub Doors);
