@@ -31,6 +31,14 @@ pub struct Artifact {
     pub sources: Sources,
 }
 
+impl Artifact {
+    /// Whether a run of the other would be the same again, whichever mode it counts as.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.program == other.program && self.environment.changes == other.environment.changes
+    }
+}
+
 /// The files that a program was built from. Clones share them; all are equal to each other, because
 /// they say nothing about the program itself.
 #[derive(Clone, Debug, Default)]

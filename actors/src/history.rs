@@ -10,16 +10,16 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
-    artifact::{BuildFailure, BuildReport},
+    artifact::{BuildFailure, BuildReport, Sources},
     exit::Exit,
     ids::{BuildId, RunId},
-    lifecycle::{Lifecycle, Run, Serving, State},
+    lifecycle::{Lifecycle, Run, State},
     report::{
         Behind, BuildOutcome, Connections, EventKind, EventReport, Health, LastBuild, LastExit,
         ProcessReport, StateName,
     },
     restart::Snapshot,
-    spec::{Mode, ProcessSpec, Sockets},
+    spec::{Mode, ProcessSpec, Readiness, Sockets},
 };
 
 /// How many events are kept.
@@ -33,6 +33,8 @@ pub struct History {
     last_build: Option<LastBuild>,
     /// The newest attempt, where it failed before there was a build.
     unbuilt: Option<Arc<Happening>>,
+    /// The newest version did not prove itself, and an older one serves.
+    rolled_back: Option<RunId>,
     restarts: u64,
     crashes: u64,
 }
@@ -66,6 +68,7 @@ impl History {
             last_exit: None,
             last_build: None,
             unbuilt: None,
+            rolled_back: None,
             restarts: 0,
             crashes: 0,
         }
@@ -100,6 +103,16 @@ impl History {
             None => self.events.front().cloned(),
             Some(_) => None,
         };
+    }
+
+    /// The version that this run was of did not prove itself.
+    pub fn rolled_back(&mut self, run: RunId) {
+        self.rolled_back = Some(run);
+    }
+
+    /// The newest version serves.
+    pub fn caught_up(&mut self) {
+        self.rolled_back = None;
     }
 
     /// Somebody asked for a restart.
@@ -149,11 +162,12 @@ impl History {
         if self.unbuilt.is_some() {
             return Some(Behind::BuildFailed);
         }
-        let last = self.last_build.as_ref()?;
-        (running? < last.id).then_some(match last.outcome {
-            BuildOutcome::Failed => Behind::BuildFailed,
-            BuildOutcome::Ok => Behind::RolledBack,
-        })
+        let newer = |last: &&LastBuild| running.is_some_and(|running| running < last.id);
+        match self.last_build.as_ref().filter(newer).map(|it| it.outcome) {
+            Some(BuildOutcome::Failed) => Some(Behind::BuildFailed),
+            Some(BuildOutcome::Ok) => Some(Behind::RolledBack),
+            None => self.rolled_back.map(|_| Behind::RolledBack),
+        }
     }
 }
 
@@ -170,35 +184,55 @@ pub struct Picture {
     state: StateName,
     mode: Mode,
     serving: Option<(RunId, Option<u32>, Instant)>,
+    works: bool,
     health: Option<Health>,
     behind: Option<Behind>,
     crashes_in_a_row: u32,
     next_attempt: Option<Instant>,
+    connections_wait: bool,
+    said: Option<Arc<str>>,
+    sources: Sources,
     history: History,
 }
 
+/// What a picture shows of a child.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// Its pid.
+    pub pid: Option<u32>,
+    /// What it says about itself.
+    pub said: Option<Arc<str>>,
+}
+
 impl Picture {
-    /// Takes it. `pid_of` knows the children.
+    /// Takes it. `child` knows the children.
     pub fn take(
         spec: &Arc<ProcessSpec>,
         mode: Mode,
         machine: &Lifecycle,
         history: &History,
-        pid_of: impl Fn(RunId) -> Option<u32>,
+        child: impl Fn(RunId) -> Shown,
     ) -> Self {
         let serving = machine.serving();
+        let shown = serving.map(|run| child(run.id)).unwrap_or_default();
         Self {
             spec: spec.clone(),
             state: state_name(machine.state()),
             mode,
-            serving: serving.map(|run| (run.id, pid_of(run.id), run.since)),
-            health: serving.map(|run| health(machine, run)),
+            serving: serving.map(|run| (run.id, shown.pid, run.since)),
+            health: serving.map(health),
             behind: serving.and_then(|run| history.behind(run.artifact.build)),
             crashes_in_a_row: machine.crashes_in_a_row(),
             next_attempt: match machine.state() {
                 State::BackingOff { until, .. } => Some(*until),
                 _ => None,
             },
+            works: serving.is_some_and(|run| works(spec, run)),
+            connections_wait: waits(spec, machine),
+            said: shown.said,
+            sources: serving
+                .map(|run| run.artifact.sources.clone())
+                .unwrap_or_default(),
             history: history.clone(),
         }
     }
@@ -221,7 +255,7 @@ impl Snapshot for Picture {
             r#type: self.spec.program.kind(),
             state: self.state,
             mode: self.mode,
-            serving: self.serving.is_some(),
+            serving: self.works,
             health: self.health,
             behind: self.behind,
             run: self.serving.map(|(run, ..)| run),
@@ -242,8 +276,8 @@ impl Snapshot for Picture {
                 Sockets::Held { .. } => Connections::Held,
                 Sockets::Relayed { .. } => Connections::Relayed,
             },
-            connections_wait: false,
-            status_text: None,
+            connections_wait: self.connections_wait,
+            status_text: self.said.as_ref().map(ToString::to_string),
             last_exit: self.history.last_exit.clone(),
             last_build: self.history.last_build.clone(),
             events: self
@@ -255,6 +289,10 @@ impl Snapshot for Picture {
         }
     }
 
+    fn sources(&self) -> Sources {
+        self.sources.clone()
+    }
+
     fn unbuilt(&self, now: Instant) -> Option<EventReport> {
         let event = self.history.unbuilt.as_ref()?;
         Some(event.report(now))
@@ -263,7 +301,7 @@ impl Snapshot for Picture {
 
 fn state_name(state: &State) -> StateName {
     match state {
-        State::Idle { .. } | State::Gone => StateName::Stopped,
+        State::Idle { .. } | State::Stopped { .. } | State::Gone => StateName::Stopped,
         State::Building { .. } => StateName::Building,
         State::Stopping { .. } => StateName::Stopping,
         State::Proving { .. } => StateName::Proving,
@@ -272,20 +310,23 @@ fn state_name(state: &State) -> StateName {
     }
 }
 
-fn health(machine: &Lifecycle, run: &Run) -> Health {
-    let proved = match machine.state() {
-        State::Running { .. } => true,
-        State::Building {
-            serving: Serving::Current(_) | Serving::StandIn(_),
-            ..
-        } => machine.good() == Some(&run.artifact),
-        _ => false,
-    };
-    if proved {
+fn health(run: &Run) -> Health {
+    if run.ready_at.is_some() {
         Health::Ready
     } else {
         Health::Unready
     }
+}
+
+/// Whether a child counts as serving. One of which nothing is asked but that it lives does from the
+/// beginning.
+fn works(spec: &ProcessSpec, run: &Run) -> bool {
+    run.ready_at.is_some() || matches!(spec.readiness, Readiness::Settle(_))
+}
+
+/// Whether connections wait because nobody accepts.
+fn waits(spec: &ProcessSpec, machine: &Lifecycle) -> bool {
+    spec.sockets != Sockets::Own && !machine.is_ending() && machine.accepting().is_none()
 }
 
 /// The time that people see.

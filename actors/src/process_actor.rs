@@ -3,21 +3,22 @@
 //!
 //! | message | from | what it does here |
 //! |---|---|---|
+//! | [`Hold`](crate::sockets::Hold) | daemon | the sockets that are held for it; before the boot |
 //! | [`Restart`](crate::restart::Restart) | service, [`ModeActor`](crate::mode_actor), daemon | build, then swap; the outcome arrives later |
+//! | [`Start`](crate::restart::Start), [`Stop`](crate::restart::Stop) | service | run, or do not run; the outcome arrives later |
 //! | [`Shutdown`](crate::restart::Shutdown) | daemon | end for good; answered when nobody is left |
 //! | [`BuildStarted`](crate::artifact::BuildStarted), [`BuildDone`](crate::artifact::BuildDone) | [`BuilderActor`](crate::builder_actor) | what became of a job |
 //! | [`Exited`], [`TreeGone`] | [`Reaper`](crate::reaper) | what became of a run |
 //!
-//! It sends [`Build`] and [`CancelBuild`] to the builder, [`OpenLog`], [`Crashed`], [`Stopped`] and
-//! [`TreeEnded`] to the log store and [`ModeChanged`] to the idle clock, and never waits for any of
-//! them in a handler.
+//! It sends [`Build`] and [`CancelBuild`] to the builder, [`OpenLog`](crate::logs::OpenLog),
+//! [`Crashed`], [`Stopped`] and [`TreeEnded`] to the log store and [`ModeChanged`] to the idle clock,
+//! and never waits for any of them in a handler. It watches each new child until it is ready
+//! ([`crate::readiness`], [`crate::notify`]) and tells the [`crate::relay`] where connections go.
 
 use std::{
     collections::{BTreeMap, HashMap},
-    ffi::OsString,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
-    time::SystemTime,
 };
 
 use actix::prelude::*;
@@ -27,29 +28,34 @@ use tokio::{
 };
 
 use crate::{
-    artifact::{Artifact, Build, BuildFailure, BuildReport, CancelBuild},
+    artifact::{Build, BuildFailure, BuildReport, CancelBuild},
     build::environment::BaseEnvironment,
-    children::{Launch, Marker, SharedChildren, TreeEvent, TreeId},
+    children::SharedChildren,
     exit::Exit,
-    history::{History, Picture, rounded},
+    history::{History, Picture, Shown, rounded},
     ids::{RunId, Sequence, Ticket},
-    lifecycle::{Effect, Event, Lifecycle, State, Verdict},
-    logs::{Crashed, DescribeLastLines, LogKey, OpenLog, Source, Stopped, Stream, TreeEnded},
+    lifecycle::{Debut, Effect, Event, Lifecycle},
+    logs::{
+        AwaitLine, Crashed, DescribeErrorLines, DescribeLastLines, LogKey, OpenLog, Source,
+        Stopped, TreeEnded,
+    },
+    relay::Route,
     report::{BuildOutcome, EventKind, RestartReport},
-    restart::{Board, ModeChanged, Snapshot},
-    sockets::HeldSockets,
-    spec::{Mode, ProcessSpec, Program},
+    restart::{Asker, Board, ModeChanged, Snapshot},
+    sockets::Doors,
+    spec::{Mode, ProcessSpec},
 };
 
 mod answer;
+mod child;
+mod fulfil;
 mod handlers;
+mod tell;
 #[cfg(test)]
 mod tests;
 
-use answer::{Answer, Attempt};
-
-/// How many lines of a child that died the answer to `restart` shows.
-const LAST_LINES: usize = 20;
+use answer::{Attempt, Wish};
+use child::Child;
 
 /// Whom a process talks to.
 #[derive(Clone)]
@@ -70,10 +76,16 @@ pub struct Ports {
     pub tree_ended: Recipient<TreeEnded>,
     /// The log store.
     pub last_lines: Recipient<DescribeLastLines>,
+    /// The log store.
+    pub error_lines: Recipient<DescribeErrorLines>,
+    /// The log store.
+    pub lines: Recipient<AwaitLine>,
     /// The idle clock.
     pub mode: Recipient<ModeChanged>,
     /// The environment that children inherit from the daemon.
     pub environment: BaseEnvironment,
+    /// Where the sockets lie that children notify; only we may enter.
+    pub notify_folder: PathBuf,
 }
 
 /// Fact: the child of a run ended; others of its tree may live on.
@@ -98,29 +110,26 @@ pub struct TreeGone {
 pub struct ProcessActor {
     spec: Arc<ProcessSpec>,
     ports: Ports,
+    doors: Doors,
     machine: Lifecycle,
-    live: HashMap<RunId, Live>,
+    /// The children whose trees are not gone.
+    live: HashMap<RunId, Child>,
     history: History,
     tickets: Sequence<Ticket>,
-    promises: BTreeMap<Ticket, oneshot::Sender<RestartReport>>,
+    promises: BTreeMap<Ticket, (Wish, oneshot::Sender<RestartReport>)>,
     /// What the newest job came to, for the callers who wait for it.
     attempt: Attempt,
     /// The run that was started last, and its program.
     newest: Option<(RunId, PathBuf)>,
     /// When the child that is being replaced was told to leave.
     left_at: Option<Instant>,
+    /// Who stopped it last.
+    stopped_by: Option<Asker>,
     /// The mode as readers and the idle clock know it.
     mode: Mode,
     board: watch::Sender<Arc<dyn Snapshot>>,
     alarm: Option<(Instant, SpawnHandle)>,
     awaiting_end: Vec<oneshot::Sender<()>>,
-}
-
-/// A child whose tree is not gone.
-#[derive(Clone, Copy)]
-struct Live {
-    tree: TreeId,
-    pid: u32,
 }
 
 impl ProcessActor {
@@ -130,12 +139,14 @@ impl ProcessActor {
     pub fn new(spec: Arc<ProcessSpec>, ports: Ports, runs: Sequence<RunId>) -> (Self, Board) {
         let machine = Lifecycle::new(spec.clone(), runs);
         let history = History::new();
-        let picture = Picture::take(&spec, machine.mode(), &machine, &history, |_| None);
+        let nobody = |_| Shown::default();
+        let picture = Picture::take(&spec, machine.mode(), &machine, &history, nobody);
         let (board, reader) = watch::channel(Arc::new(picture) as Arc<dyn Snapshot>);
         let actor = Self {
             mode: machine.mode(),
             spec,
             ports,
+            doors: Doors::default(),
             machine,
             live: HashMap::new(),
             history,
@@ -144,6 +155,7 @@ impl ProcessActor {
             attempt: Attempt::default(),
             newest: None,
             left_at: None,
+            stopped_by: None,
             board,
             alarm: None,
             awaiting_end: Vec::new(),
@@ -168,10 +180,12 @@ impl ProcessActor {
                     Effect::Start { run, artifact } => {
                         events.extend(self.start(run, &artifact, ctx));
                     }
-                    effect => self.perform(effect),
+                    effect => self.perform(effect, ctx),
                 }
             }
         }
+        self.stop_watching(ctx);
+        self.route();
         self.publish();
         // Last, because an answer says what serves now.
         for (ticket, verdict, attempt) in answers {
@@ -180,17 +194,16 @@ impl ProcessActor {
         self.set_alarm(ctx);
     }
 
-    fn perform(&mut self, effect: Effect) {
+    fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) {
         let process = self.spec.name.clone();
         match effect {
             Effect::Build { job, work } => {
                 let good = self.machine.good().map(|artifact| artifact.program.clone());
-                let running = self
-                    .machine
-                    .serving()
-                    .map(|run| run.artifact.program.clone());
+                let running = self.machine.staying();
+                let running = running.map(|run| run.artifact.program.clone());
                 let keep = good.into_iter().chain(running).collect();
                 self.attempt = Attempt::default();
+                self.left_at = None;
                 self.ports.build.do_send(Build {
                     process,
                     job,
@@ -202,112 +215,70 @@ impl ProcessActor {
                 .ports
                 .cancel_build
                 .do_send(CancelBuild { process, job }),
+            Effect::Drain { run } => self.drain(run, ctx),
             Effect::Terminate { run } => {
                 self.left_at = Some(Instant::now());
-                if let Some(live) = self.live.get(&run) {
-                    self.ports.children.terminate(live.tree);
+                if let Some(child) = self.live.get(&run) {
+                    self.ports.children.terminate(child.tree);
                 }
             }
-            Effect::Kill { run } => {
-                if let Some(live) = self.live.get(&run) {
-                    self.ports.children.kill(live.tree);
+            Effect::Kill { run, .. } => {
+                if let Some(child) = self.live.get(&run) {
+                    self.ports.children.kill(child.tree);
                 }
             }
             Effect::Crashed { run, exit } => {
-                self.history.crashed(run, exit);
+                let exit_report = self.history.crashed(run, exit).clone();
+                self.attempt.ended(exit_report);
                 self.ports.crashed.do_send(Crashed { process, run, exit });
             }
             Effect::Stopped { run, exit } => {
                 self.history.ended(run, exit);
                 self.ports.stopped.do_send(Stopped { process, run, exit });
             }
+            Effect::NotReady { run } => {
+                let found = self.live.get(&run).map(|child| child.findings.why_not());
+                self.attempt.not_ready(found.unwrap_or_default());
+            }
+            Effect::Ready { run, debut } => {
+                self.attempt.ready(debut, self.ready_after(run));
+                if debut != Debut::Fallback {
+                    self.history.caught_up();
+                }
+            }
+            Effect::RolledBack { failure, .. } => self.history.rolled_back(failure.run),
             Effect::Gone => {
                 for waiter in self.awaiting_end.drain(..) {
                     // Who no longer waits does not need to know.
                     let _ = waiter.send(());
                 }
             }
-            Effect::Start { .. }
-            | Effect::Answer { .. }
-            | Effect::Ready { .. }
-            | Effect::BackingOff { .. } => {}
+            Effect::Start { .. } | Effect::Answer { .. } | Effect::BackingOff { .. } => {}
         }
     }
 
-    /// Starts a child; what failed at once is an event of its own.
-    fn start(&mut self, run: RunId, artifact: &Artifact, ctx: &mut Context<Self>) -> Option<Event> {
+    /// Says when a child that was replaced has no connection left.
+    fn drain(&mut self, run: RunId, ctx: &mut Context<Self>) {
+        // Before it is asked: what comes now is for the new one.
+        self.route();
         let address = ctx.address();
-        let owner = Box::new(move |event| match event {
-            TreeEvent::Exited(exit) => address.do_send(Exited { run, exit }),
-            TreeEvent::Gone => address.do_send(TreeGone { run }),
-        });
-        match self
-            .ports
-            .children
-            .spawn(&self.launch(run, artifact), owner)
-        {
-            Ok(child) => {
-                let before = self.newest.replace((run, artifact.program.clone()));
-                let same = before.filter(|(_, program)| self.is_built_into(program, artifact));
-                self.attempt
-                    .started(self.left_at.take(), same.map(|(run, _)| run));
-                self.live.insert(
-                    run,
-                    Live {
-                        tree: child.tree,
-                        pid: child.pid,
-                    },
-                );
-                let text = format!("up (run {run}, pid {}, {})", child.pid, artifact.mode);
-                log::info!("{}: {text}", self.spec.name);
-                self.history.note(EventKind::Started, text);
-                self.ports.open_log.do_send(OpenLog {
-                    key: self.log_of(run),
-                    mode: artifact.mode,
-                    at: SystemTime::now(),
-                    outputs: vec![
-                        (Stream::Stdout, child.stdout),
-                        (Stream::Stderr, child.stderr),
-                    ],
-                });
-                None
-            }
-            Err(error) => {
-                log::warn!("{}: {error}", self.spec.name);
-                self.history.note(EventKind::Crashed, error.to_string());
-                self.attempt.could_not_start(&error);
-                Some(Event::SpawnFailed { run })
-            }
-        }
+        let Doors::Relayed(relay) = &self.doors else {
+            address.do_send(handlers::Drained { run });
+            return;
+        };
+        let drained = relay.drained(run).into_actor(self);
+        ctx.spawn(drained.map(move |(), actor, ctx| actor.happens(Event::Drained { run }, ctx)));
     }
 
-    /// Whether cargo made this program again. Copies are named by their content; where cargo's own
-    /// file runs nothing is known.
-    fn is_built_into(&self, program: &Path, artifact: &Artifact) -> bool {
-        matches!(&self.spec.program, Program::Rust(target) if !target.in_place)
-            && artifact.program == program
-    }
-
-    fn launch(&self, run: RunId, artifact: &Artifact) -> Launch {
-        Launch {
-            program: artifact.program.clone(),
-            args: self
-                .spec
-                .program
-                .arguments()
-                .iter()
-                .map(OsString::from)
-                .collect(),
-            cwd: self.spec.cwd.clone(),
-            environment: self
-                .ports
-                .environment
-                .of_run(&artifact.environment, &self.spec.env),
-            marker: Marker {
-                process: self.spec.name.clone(),
-                run: run.to_string(),
-            },
-            sockets: HeldSockets::default(),
+    /// Tells the relay where new connections go.
+    fn route(&self) {
+        if let Doors::Relayed(relay) = &self.doors {
+            let accepting = self.machine.accepting().map(|run| run.id);
+            let route = accepting.and_then(|run| {
+                let port = self.live.get(&run)?.port?;
+                Some(Route { run, port })
+            });
+            relay.route(route);
         }
     }
 
@@ -315,61 +286,6 @@ impl ProcessActor {
         LogKey {
             process: self.spec.name.clone(),
             source: Source::Run(run),
-        }
-    }
-
-    /// Writes what happened into the daemon's log and the history: one line per transition.
-    fn tell(&mut self, effects: &[Effect]) {
-        let name = self.spec.name.clone();
-        let wait = effects.iter().find_map(|effect| match effect {
-            Effect::BackingOff { until, mode } => Some(answer::wait_in_words(*until, *mode)),
-            _ => None,
-        });
-        let crashed = effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::Crashed { .. }));
-        let restarted = effects.iter().any(|effect| {
-            matches!(
-                effect,
-                Effect::Answer {
-                    verdict: Verdict::Restarted,
-                    ..
-                }
-            )
-        });
-        for effect in effects {
-            match effect {
-                Effect::Crashed { run, exit } => {
-                    let then = wait.as_deref().unwrap_or("again at once");
-                    log::warn!("{name}: crashed ({exit}), {then}");
-                    self.history
-                        .note(EventKind::Crashed, format!("run {run}: {exit}"));
-                }
-                Effect::Stopped { run, exit } => {
-                    log::info!("{name}: stopped ({exit}, run {run})");
-                    self.history
-                        .note(EventKind::Stopped, format!("run {run}: {exit}"));
-                }
-                Effect::Kill { run } if !crashed => {
-                    let grace = rounded(self.spec.stop_grace);
-                    log::warn!("{name}: run {run} did not end within {grace} s and is killed");
-                    let text = format!("run {run} did not end within {grace} s and is killed");
-                    self.history.note(EventKind::Stopped, text);
-                }
-                Effect::Ready { run } if restarted => {
-                    let pid = self.live.get(run).map_or(0, |live| live.pid);
-                    let text = format!("up (run {run}, pid {pid}, {})", self.machine.mode());
-                    self.history.note(EventKind::Restarted, text);
-                }
-                Effect::BackingOff { .. } => {
-                    let then = wait.clone().unwrap_or_default();
-                    if !crashed {
-                        log::info!("{name}: {then}");
-                    }
-                    self.history.note(EventKind::BackingOff, then);
-                }
-                _ => {}
-            }
         }
     }
 
@@ -384,8 +300,8 @@ impl ProcessActor {
                 mode,
             });
         }
-        let pid_of = |run| self.live.get(&run).map(|live| live.pid);
-        let picture = Picture::take(&self.spec, self.mode, &self.machine, &self.history, pid_of);
+        let shown = |run| self.live.get(&run).map(Child::shown).unwrap_or_default();
+        let picture = Picture::take(&self.spec, self.mode, &self.machine, &self.history, shown);
         self.board.send_replace(Arc::new(picture));
     }
 
@@ -405,47 +321,6 @@ impl ProcessActor {
             });
             (at, alarm)
         });
-    }
-
-    /// Answers a caller; the last lines of a child that died are asked for first.
-    fn fulfil(
-        &mut self,
-        ticket: Ticket,
-        verdict: Verdict,
-        attempt: &Attempt,
-        ctx: &mut Context<Self>,
-    ) {
-        let Some(promise) = self.promises.remove(&ticket) else {
-            return;
-        };
-        let serving = self.machine.serving();
-        let answer = Answer {
-            process: &self.spec.name,
-            attempt,
-            mode: self.mode,
-            serving: serving.map(|run| (run.id, self.live.get(&run.id).map(|live| live.pid))),
-            behind: serving.and_then(|run| self.history.behind(run.artifact.build)),
-            last_exit: self.history.last_exit(),
-            next_attempt: match self.machine.state() {
-                State::BackingOff { until, .. } => Some(*until),
-                _ => None,
-            },
-        };
-        let mut report = answer.report(verdict);
-        let Verdict::Crashed { run, exit: Some(_) } = verdict else {
-            // Who hung up does not get it; the restart happened all the same.
-            let _ = promise.send(report);
-            return;
-        };
-        let question = DescribeLastLines {
-            key: self.log_of(run),
-            count: LAST_LINES,
-        };
-        let lines = self.ports.last_lines.send(question).into_actor(self);
-        ctx.spawn(lines.map(move |lines, _, _| {
-            report.last_lines = lines.unwrap_or_default();
-            let _ = promise.send(report);
-        }));
     }
 
     fn build_ended(&mut self, outcome: &Result<Option<BuildReport>, BuildFailure>) {

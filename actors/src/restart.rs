@@ -8,6 +8,7 @@ use tokio::{
 };
 
 use crate::{
+    artifact::Sources,
     report::{EventReport, ProcessReport, RestartReport},
     spec::Mode,
 };
@@ -87,6 +88,11 @@ pub struct Shutdown;
 pub trait Snapshot: Send + Sync {
     /// What readers receive, with ages and waits as of `now`.
     fn report(&self, now: Instant) -> ProcessReport;
+
+    /// What the serving child was built from.
+    fn sources(&self) -> Sources {
+        Sources::default()
+    }
 
     /// How the newest attempt failed, where that was before cargo: no build log tells.
     fn unbuilt(&self, now: Instant) -> Option<EventReport>;

@@ -81,6 +81,9 @@ impl Team {
                 stopped: logs.clone().recipient(),
                 tree_ended: logs.clone().recipient(),
                 last_lines: logs.clone().recipient(),
+                error_lines: logs.clone().recipient(),
+                lines: logs.clone().recipient(),
+                notify_folder: state_dir.join("notify"),
                 mode: mode.clone().recipient(),
                 environment: environment.clone(),
             };

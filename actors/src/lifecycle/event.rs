@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::state::Failure;
 use crate::{
     artifact::{Artifact, Work},
     exit::Exit,
@@ -24,6 +25,16 @@ pub enum Event {
         /// Who waits for the outcome; answered exactly once.
         ticket: Ticket,
     },
+    /// Somebody wants it to run, in the mode it had.
+    Start {
+        /// Who waits for the outcome; answered exactly once.
+        ticket: Ticket,
+    },
+    /// Somebody wants it not to run.
+    Stop {
+        /// Who waits until nobody is left; answered exactly once.
+        ticket: Ticket,
+    },
     /// Nobody has worked on it for long.
     Idle {
         /// The mode that it should go to.
@@ -43,6 +54,26 @@ pub enum Event {
     },
     /// The child could not be started.
     SpawnFailed {
+        /// Which run.
+        run: RunId,
+    },
+    /// Its probe found the child ready.
+    Ready {
+        /// Which run.
+        run: RunId,
+    },
+    /// The child gave a sign of life.
+    Alive {
+        /// Which run.
+        run: RunId,
+    },
+    /// The child says that it is stuck.
+    Stuck {
+        /// Which run.
+        run: RunId,
+    },
+    /// A replaced child has no connection left.
+    Drained {
         /// Which run.
         run: RunId,
     },
@@ -79,12 +110,17 @@ pub enum Effect {
         /// The request.
         job: JobId,
     },
-    /// Start a child.
+    /// Start a child, and watch for its readiness.
     Start {
         /// Its id.
         run: RunId,
         /// What to start.
         artifact: Artifact,
+    },
+    /// Say when a child that was replaced has no connection left.
+    Drain {
+        /// Whose.
+        run: RunId,
     },
     /// Ask a tree to end.
     Terminate {
@@ -95,6 +131,8 @@ pub enum Effect {
     Kill {
         /// Whose.
         run: RunId,
+        /// Why.
+        why: KillReason,
     },
     /// Say that a run ended which should not have.
     Crashed {
@@ -110,10 +148,24 @@ pub enum Effect {
         /// How.
         exit: Exit,
     },
+    /// Say that a run was not ready in time and has to leave.
+    NotReady {
+        /// Which.
+        run: RunId,
+    },
     /// Say that a run proved itself.
     Ready {
         /// Which.
         run: RunId,
+        /// What it was started for, and what it took over from.
+        debut: Debut,
+    },
+    /// Say that the newest version did not prove itself.
+    RolledBack {
+        /// How.
+        failure: Failure,
+        /// Who serves instead.
+        to: Instead,
     },
     /// Say that the next attempt waits.
     BackingOff {
@@ -133,20 +185,56 @@ pub enum Effect {
     Gone,
 }
 
-/// What came of a restart.
+/// Why a tree is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillReason {
+    /// Its leader died.
+    LeaderDied,
+    /// It did not end within the time that it had.
+    Overdue,
+    /// It gave no sign of life for too long.
+    Hung,
+}
+
+/// How a run became ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Debut {
+    /// It took over from this one, which served until then.
+    Swapped(RunId),
+    /// Nobody served before.
+    Fresh,
+    /// It is the last good version, started again.
+    Fallback,
+}
+
+/// Who serves instead of a version that did not prove itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instead {
+    /// The one that served before goes on.
+    Old(RunId),
+    /// The last good artifact is started again.
+    LastGood,
+}
+
+/// What came of a restart, a start or a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The new child runs.
+    /// The new child runs; the old one, if any, had stopped before.
     Restarted,
+    /// The new child took over from the old one.
+    Swapped,
+    /// It runs already.
+    Running,
     /// The builder has no artifact.
     BuildFailed,
-    /// The new child died, or (without an exit) could not be started.
-    Crashed {
-        /// Which run.
-        run: RunId,
-        /// How it ended.
-        exit: Option<Exit>,
-    },
+    /// The new child did not prove itself; what was good before serves.
+    RolledBack(Failure),
+    /// The new child did not prove itself, and nothing serves.
+    Failed(Failure),
+    /// It is stopped.
+    Stopped,
+    /// A later order took its place.
+    Superseded,
     /// The daemon ends.
     ShuttingDown,
 }

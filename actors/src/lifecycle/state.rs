@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use crate::{
     artifact::{Artifact, Work},
+    exit::Exit,
     ids::{JobId, RunId},
     spec::Mode,
 };
@@ -17,6 +18,10 @@ pub struct Run {
     pub artifact: Artifact,
     /// When it was started.
     pub since: Instant,
+    /// When it became ready.
+    pub ready_at: Option<Instant>,
+    /// When it counts as hung unless it gives a sign of life before.
+    pub hung_at: Option<Instant>,
 }
 
 /// Where a process stands.
@@ -24,8 +29,13 @@ pub struct Run {
 pub enum State {
     /// The daemon has not said yet that anything may start.
     Idle {
-        /// The mode of a restart that was asked for meanwhile.
-        wanted: Option<Mode>,
+        /// What was asked for meanwhile.
+        wanted: Wanted,
+    },
+    /// Somebody stopped it.
+    Stopped {
+        /// The mode that it had.
+        mode: Mode,
     },
     /// The builder works for it.
     Building {
@@ -45,8 +55,12 @@ pub enum State {
     Proving {
         /// It.
         run: Run,
-        /// When it counts as ready.
+        /// When it counts as ready or, where a probe has to say that, as failed.
         until: Instant,
+        /// Who serves until then.
+        old: Option<Run>,
+        /// What it was started for.
+        trial: Trial,
     },
     /// A child serves.
     Running {
@@ -62,6 +76,17 @@ pub enum State {
     },
     /// The daemon ends, and nobody is left.
     Gone,
+}
+
+/// What somebody wanted before anything might start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Nothing but the usual start.
+    Boot,
+    /// A restart in this mode.
+    Restart(Mode),
+    /// That it is not started.
+    Stop,
 }
 
 /// Who serves while the builder works.
@@ -80,13 +105,78 @@ pub enum Serving {
     StandIn(Run),
 }
 
+impl Serving {
+    /// Its child.
+    #[must_use]
+    pub fn run(&self) -> Option<&Run> {
+        match self {
+            Self::Current(run) | Self::StandIn(run) => Some(run),
+            Self::Nobody | Self::InHand(_) | Self::Awaited(_) => None,
+        }
+    }
+
+    pub(super) fn into_run(self) -> Option<Run> {
+        match self {
+            Self::Current(run) | Self::StandIn(run) => Some(run),
+            Self::Nobody | Self::InHand(_) | Self::Awaited(_) => None,
+        }
+    }
+}
+
 /// What happens when everybody who leaves is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     /// This is started.
-    Prove(Artifact),
+    Prove(Artifact, Trial),
+    /// Nothing, until somebody asks; it had this mode.
+    Stopped(Mode),
     /// Nothing, for good.
     Gone,
+}
+
+/// What a child that has to prove itself was started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trial {
+    /// It is what was wanted.
+    Newest,
+    /// It is the last good one, because what was wanted failed.
+    Fallback(Failure),
+}
+
+/// How a run failed to prove itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Which run.
+    pub run: RunId,
+    /// How.
+    pub cause: FailureCause,
+}
+
+/// How a run failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureCause {
+    /// It ended.
+    Exited(Exit),
+    /// It could not be started.
+    NotStarted,
+    /// It was not ready in time.
+    NotReady,
+}
+
+/// An artifact to go back to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Good {
+    pub(super) artifact: Artifact,
+    pub(super) proof: Proof,
+}
+
+/// How well an artifact proved itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// It was ready.
+    Ready,
+    /// It served for `stable_seconds`.
+    Stable,
 }
 
 /// A run that was told to leave, or whose leader died.
@@ -98,6 +188,8 @@ pub(super) struct Leaving {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
+    /// It serves the connections that it has; then it is asked to end.
+    Draining(Instant),
     /// It was asked; what is left then is killed.
     Until(Instant),
     /// It was killed.

@@ -4,12 +4,20 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
-    artifact::{Environment, Sources},
-    ids::BuildId,
-    spec::{CargoTarget, CommandLine, CrashPolicy, Program},
+    artifact::{Environment, Sources, Work},
+    exit::Exit,
+    ids::{BuildId, JobId},
+    spec::{
+        CargoTarget, CommandLine, CrashPolicy, Listen, ListenAddress, Overlap, Probe, Program,
+        Readiness, Sockets,
+    },
 };
 
 pub(super) const SETTLE: Duration = Duration::from_secs(1);
+/// How long a run must serve before it is good to go back to.
+pub(super) const STABLE: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const DRAIN: Duration = Duration::from_secs(8);
 pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 pub(super) fn spec(program: Program) -> Arc<ProcessSpec> {
@@ -26,6 +34,39 @@ pub(super) fn spec(program: Program) -> Arc<ProcessSpec> {
 
 pub(super) fn rust() -> Arc<ProcessSpec> {
     spec(Program::Rust(CargoTarget::default()))
+}
+
+/// One whose sockets are held and that says when it is ready.
+pub(super) fn beside() -> Arc<ProcessSpec> {
+    let http = Listen {
+        name: "http".into(),
+        address: ListenAddress::Tcp(([127, 0, 0, 1], 8080).into()),
+    };
+    probed(Sockets::Held {
+        listen: vec![http],
+        overlap: Overlap::Beside,
+    })
+}
+
+/// One behind a relay that says when it is ready.
+pub(super) fn relayed() -> Arc<ProcessSpec> {
+    probed(Sockets::Relayed {
+        public: vec![([127, 0, 0, 1], 8080).into()],
+        overlap: Overlap::Beside,
+    })
+}
+
+pub(super) fn probed(sockets: Sockets) -> Arc<ProcessSpec> {
+    let usual = ProcessSpec::clone(&rust());
+    Arc::new(ProcessSpec {
+        sockets,
+        readiness: Readiness::Probe {
+            probe: Probe::Notify,
+            timeout: TIMEOUT,
+        },
+        drain: DRAIN,
+        ..usual
+    })
 }
 
 fn npm() -> Arc<ProcessSpec> {
@@ -46,14 +87,14 @@ pub(super) fn artifact(build: u64, mode: Mode) -> Artifact {
 }
 
 /// A machine with a clock, and what it did last.
-struct Life {
-    machine: Lifecycle,
-    now: Instant,
-    effects: Vec<Effect>,
+pub(super) struct Life {
+    pub(super) machine: Lifecycle,
+    pub(super) now: Instant,
+    pub(super) effects: Vec<Effect>,
 }
 
 impl Life {
-    fn new(spec: Arc<ProcessSpec>) -> Self {
+    pub(super) fn new(spec: Arc<ProcessSpec>) -> Self {
         Self {
             machine: Lifecycle::new(spec, Sequence::new()),
             now: Instant::now(),
@@ -62,7 +103,7 @@ impl Life {
     }
 
     /// One that boots a release build and has proved itself: run 1.
-    fn running() -> Self {
+    pub(super) fn running() -> Self {
         let mut life = Self::new(rust());
         life.happens(Event::Boot {
             mode: Mode::Release,
@@ -73,31 +114,31 @@ impl Life {
         life
     }
 
-    fn happens(&mut self, event: Event) -> &[Effect] {
+    pub(super) fn happens(&mut self, event: Event) -> &[Effect] {
         self.effects = self.machine.step(event, self.now);
         &self.effects
     }
 
-    fn passes(&mut self, time: Duration) -> &[Effect] {
+    pub(super) fn passes(&mut self, time: Duration) -> &[Effect] {
         self.now += time;
         self.happens(Event::Deadline)
     }
 
-    fn job(&self) -> JobId {
+    pub(super) fn job(&self) -> JobId {
         match self.machine.state() {
             State::Building { job, .. } => *job,
             other => panic!("nothing is built in {other:?}"),
         }
     }
 
-    fn restarts(&mut self, ticket: u64) -> &[Effect] {
+    pub(super) fn restarts(&mut self, ticket: u64) -> &[Effect] {
         self.happens(Event::Restart {
             mode: Mode::Dev,
             ticket: Ticket(ticket),
         })
     }
 
-    fn built(&mut self, build: u64, mode: Mode) -> &[Effect] {
+    pub(super) fn built(&mut self, build: u64, mode: Mode) -> &[Effect] {
         let job = self.job();
         self.happens(Event::Built {
             job,
@@ -105,12 +146,12 @@ impl Life {
         })
     }
 
-    fn build_fails(&mut self) -> &[Effect] {
+    pub(super) fn build_fails(&mut self) -> &[Effect] {
         let job = self.job();
         self.happens(Event::BuildFailed { job })
     }
 
-    fn exits(&mut self, run: u64, exit: Exit) -> &[Effect] {
+    pub(super) fn exits(&mut self, run: u64, exit: Exit) -> &[Effect] {
         self.happens(Event::Exited {
             run: RunId(run),
             exit,
@@ -118,13 +159,13 @@ impl Life {
     }
 
     /// The run's leader and the rest of its tree end.
-    fn dies(&mut self, run: u64) -> Vec<Effect> {
+    pub(super) fn dies(&mut self, run: u64) -> Vec<Effect> {
         let mut effects = self.exits(run, Exit::Signal(9)).to_vec();
         effects.extend_from_slice(self.happens(Event::TreeGone { run: RunId(run) }));
         effects
     }
 
-    fn starts(effects: &[Effect]) -> Vec<(u64, u64)> {
+    pub(super) fn starts(effects: &[Effect]) -> Vec<(u64, u64)> {
         effects
             .iter()
             .filter_map(|effect| match effect {
@@ -134,7 +175,7 @@ impl Life {
             .collect()
     }
 
-    fn answers(effects: &[Effect]) -> Vec<(u64, Verdict)> {
+    pub(super) fn answers(effects: &[Effect]) -> Vec<(u64, Verdict)> {
         effects
             .iter()
             .filter_map(|effect| match effect {
@@ -145,7 +186,7 @@ impl Life {
     }
 }
 
-fn serves(life: &Life) -> Option<u64> {
+pub(super) fn serves(life: &Life) -> Option<u64> {
     life.machine.serving().map(|run| run.id.0)
 }
 
@@ -164,7 +205,13 @@ fn the_first_start_builds_release_and_runs_it() {
     ));
     assert_eq!(Life::starts(life.built(1, Mode::Release)), [(1, 1)]);
     assert!(matches!(life.machine.state(), State::Proving { .. }));
-    assert_eq!(life.passes(SETTLE), [Effect::Ready { run: RunId(1) }]);
+    assert_eq!(
+        life.passes(SETTLE),
+        [Effect::Ready {
+            run: RunId(1),
+            debut: Debut::Fresh
+        }]
+    );
 }
 
 #[test]
@@ -248,6 +295,7 @@ fn a_crash_in_dev_waits_then_builds_and_a_failed_build_brings_the_last_good_arti
     life.built(2, Mode::Dev);
     life.dies(1);
     life.passes(SETTLE);
+    life.passes(STABLE);
     life.dies(2);
     assert_eq!(
         life.machine.deadline(),
@@ -275,17 +323,19 @@ fn a_crash_during_the_build_of_a_restart_brings_the_last_good_artifact_back_once
 }
 
 #[test]
-fn a_new_child_that_dies_at_once_answers_crashed_and_backs_off() {
-    let mut life = Life::running();
+fn a_new_child_that_dies_at_once_answers_crashed_and_backs_off_where_nothing_was_good_before() {
+    let mut life = Life::new(rust());
+    life.happens(Event::Boot {
+        mode: Mode::Release,
+    });
     life.restarts(1);
-    life.built(2, Mode::Dev);
-    life.dies(1);
-    let effects = life.exits(2, Exit::Code(101)).to_vec();
-    let crashed = Verdict::Crashed {
-        run: RunId(2),
-        exit: Some(Exit::Code(101)),
+    life.built(1, Mode::Dev);
+    let effects = life.exits(1, Exit::Code(101)).to_vec();
+    let failure = Failure {
+        run: RunId(1),
+        cause: FailureCause::Exited(Exit::Code(101)),
     };
-    assert_eq!(Life::answers(&effects), [(1, crashed)]);
+    assert_eq!(Life::answers(&effects), [(1, Verdict::Failed(failure))]);
     assert!(matches!(life.machine.state(), State::BackingOff { .. }));
 }
 
@@ -384,7 +434,11 @@ fn a_child_that_does_not_leave_is_killed_after_its_grace() {
     let mut life = Life::running();
     life.restarts(1);
     life.built(2, Mode::Dev);
-    assert_eq!(life.passes(GRACE), [Effect::Kill { run: RunId(1) }]);
+    let kill = Effect::Kill {
+        run: RunId(1),
+        why: KillReason::Overdue,
+    };
+    assert_eq!(life.passes(GRACE), [kill]);
     assert_eq!(life.machine.deadline(), None);
     assert_eq!(Life::starts(&life.dies(1)), [(2, 2)]);
 }
@@ -455,9 +509,11 @@ fn a_run_that_a_restart_met_in_its_first_second_proves_itself_while_the_build_go
     life.passes(SETTLE);
     life.built(2, Mode::Dev);
     life.dies(1);
-    life.dies(2);
-    life.passes(Duration::from_mins(2));
-    assert_eq!(Life::starts(life.build_fails()), [(3, 1)]);
+    assert_eq!(
+        Life::starts(&life.dies(2)),
+        [(3, 1)],
+        "it is good to go back to"
+    );
 }
 
 #[test]
@@ -513,6 +569,7 @@ fn idleness_starts_nothing_that_waits_but_sets_the_mode_of_the_next_attempt() {
     life.built(2, Mode::Dev);
     life.dies(1);
     life.passes(SETTLE);
+    life.passes(STABLE);
     life.dies(2);
     let wait = life.machine.deadline();
     assert!(

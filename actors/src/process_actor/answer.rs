@@ -1,4 +1,4 @@
-//! What a caller of `restart` is told.
+//! What a caller of `restart`, `start` or `stop` is told.
 
 use tokio::time::Instant;
 
@@ -7,10 +7,18 @@ use crate::{
     children::SpawnError,
     history::rounded,
     ids::{ProcessName, RunId},
-    lifecycle::Verdict,
+    lifecycle::{Debut, Failure, FailureCause, Verdict},
     report::{Behind, LastExit, Outcome, RestartReport},
     spec::Mode,
 };
+
+/// What a caller asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    Restart,
+    Start,
+    Stop,
+}
 
 /// What became of the newest job so far.
 #[derive(Clone, Debug, Default)]
@@ -18,10 +26,19 @@ pub(super) struct Attempt {
     build: Option<BuildReport>,
     /// Why there is nothing to start.
     obstacle: Option<String>,
+    /// What a probe found of the one that was not ready in time.
+    found: Option<String>,
+    /// The run that was started before the one that was started last.
+    before: Option<RunId>,
+    /// The run that was started last.
+    newest: Option<RunId>,
     /// From the old child's stop signal to the new child's start, in milliseconds.
     pause_ms: Option<f64>,
+    ready_after_ms: Option<f64>,
     /// The run before, if cargo made the same program again.
     same_as: Option<RunId>,
+    /// How runs ended that should not have.
+    exits: Vec<LastExit>,
 }
 
 impl Attempt {
@@ -35,7 +52,15 @@ impl Attempt {
         }
     }
 
-    pub(super) fn started(&mut self, left_at: Option<Instant>, same_as: Option<RunId>) {
+    pub(super) fn started(
+        &mut self,
+        run: RunId,
+        before: Option<RunId>,
+        left_at: Option<Instant>,
+        same_as: Option<RunId>,
+    ) {
+        self.newest = Some(run);
+        self.before = before;
         self.same_as = same_as;
         self.pause_ms = left_at.map(|left| rounded(left.elapsed() * 1000));
     }
@@ -43,41 +68,71 @@ impl Attempt {
     pub(super) fn could_not_start(&mut self, error: &SpawnError) {
         self.obstacle = Some(error.to_string());
     }
+
+    pub(super) fn ended(&mut self, exit: LastExit) {
+        // The newest few are asked about.
+        self.exits.truncate(3);
+        self.exits.insert(0, exit);
+    }
+
+    pub(super) fn not_ready(&mut self, found: String) {
+        self.found.get_or_insert(found);
+    }
+
+    pub(super) fn ready(&mut self, debut: Debut, after_ms: Option<f64>) {
+        self.ready_after_ms = after_ms;
+        if let Debut::Swapped(_) = debut {
+            self.pause_ms = Some(0.0);
+        }
+    }
+
+    /// The run that was started last, and the one before it.
+    pub(super) fn runs(&self) -> (Option<RunId>, Option<RunId>) {
+        (self.newest, self.before)
+    }
 }
 
 /// How things stand when the answer is given.
 pub(super) struct Answer<'a> {
     pub(super) process: &'a ProcessName,
+    pub(super) wish: Wish,
     pub(super) attempt: &'a Attempt,
     pub(super) mode: Mode,
     pub(super) serving: Option<(RunId, Option<u32>)>,
     pub(super) behind: Option<Behind>,
-    pub(super) last_exit: Option<&'a LastExit>,
     pub(super) next_attempt: Option<Instant>,
+    /// Whether a refused connection would be the daemon's doing; `None` where it cannot know.
+    pub(super) refused: Option<u64>,
 }
 
 impl Answer<'_> {
     pub(super) fn report(&self, verdict: Verdict) -> RestartReport {
-        let outcome = match verdict {
-            Verdict::Restarted => Outcome::Restarted,
-            Verdict::BuildFailed => Outcome::BuildFailed,
-            Verdict::Crashed { .. } => Outcome::Crashed,
-            Verdict::ShuttingDown => Outcome::ShuttingDown,
+        let outcome = self.outcome(verdict);
+        let failure = match verdict {
+            Verdict::RolledBack(failure) | Verdict::Failed(failure) => Some(failure),
+            _ => None,
         };
+        let exit = failure
+            .and_then(|failure| (self.attempt.exits.iter()).find(|exit| exit.run == failure.run))
+            .cloned();
+        let reason = failure.map(|failure| self.reason(failure, exit.as_ref()));
         let build = self.attempt.build.as_ref();
+        let up = matches!(verdict, Verdict::Restarted | Verdict::Swapped);
         RestartReport {
             process: self.process.to_string(),
-            ok: outcome == Outcome::Restarted,
+            ok: self.is_met(outcome),
             outcome,
-            reason: None,
             mode: self.mode,
             run: self.serving.map(|(run, _)| run),
             pid: self.serving.and_then(|(_, pid)| pid),
             build: build.map(|build| build.id),
             build_seconds: build.map(|build| rounded(build.took)),
-            pause_ms: self.attempt.pause_ms,
-            ready_after_ms: None,
-            connections_refused: None,
+            pause_ms: self
+                .attempt
+                .pause_ms
+                .filter(|_| up || self.wish == Wish::Restart),
+            ready_after_ms: self.attempt.ready_after_ms.filter(|_| up),
+            connections_refused: self.refused,
             error_count: build.map_or(0, |build| build.error_count),
             warning_count: build.map_or(0, |build| build.warning_count),
             new_count: build.map_or(0, |build| build.new_count),
@@ -85,20 +140,62 @@ impl Answer<'_> {
             errors: build.map(|build| build.errors.clone()).unwrap_or_default(),
             omitted_count: 0,
             error_lines: Vec::new(),
-            exit: match verdict {
-                Verdict::Crashed { run, exit: Some(_) } => {
-                    self.last_exit.filter(|exit| exit.run == run).cloned()
-                }
-                _ => None,
-            },
+            exit,
             last_lines: Vec::new(),
             behind: self.behind,
-            next: self.next(outcome),
+            next: self.next(outcome, failure),
+            reason,
+        }
+    }
+
+    fn outcome(&self, verdict: Verdict) -> Outcome {
+        match (verdict, self.wish) {
+            (Verdict::Restarted | Verdict::Swapped, Wish::Start) => Outcome::Started,
+            (Verdict::Restarted, _) => Outcome::Restarted,
+            (Verdict::Swapped, _) => Outcome::Swapped,
+            (Verdict::Running, _) => Outcome::Running,
+            (Verdict::BuildFailed, _) => Outcome::BuildFailed,
+            (Verdict::RolledBack(_), _) => Outcome::RolledBack,
+            (Verdict::Failed(failure), _) => match failure.cause {
+                FailureCause::NotReady => Outcome::NotReady,
+                FailureCause::Exited(_) | FailureCause::NotStarted => Outcome::Crashed,
+            },
+            (Verdict::Stopped, _) => Outcome::Stopped,
+            (Verdict::Superseded, _) => Outcome::Superseded,
+            (Verdict::ShuttingDown, _) => Outcome::ShuttingDown,
+        }
+    }
+
+    /// Whether the caller has what he asked for.
+    fn is_met(&self, outcome: Outcome) -> bool {
+        match self.wish {
+            Wish::Restart => matches!(outcome, Outcome::Restarted | Outcome::Swapped),
+            Wish::Start => matches!(outcome, Outcome::Started | Outcome::Running),
+            Wish::Stop => outcome == Outcome::Stopped,
+        }
+    }
+
+    /// Why a run did not prove itself.
+    fn reason(&self, failure: Failure, exit: Option<&LastExit>) -> String {
+        let run = failure.run;
+        match failure.cause {
+            FailureCause::NotReady => {
+                let found = self.attempt.found.as_deref().unwrap_or_default();
+                format!("not_ready: {found}")
+            }
+            FailureCause::NotStarted => {
+                let obstacle = self.attempt.obstacle.as_deref();
+                obstacle.unwrap_or("it could not be started").to_owned()
+            }
+            FailureCause::Exited(how) => {
+                let how = exit.map_or_else(|| how.to_string(), |exit| exit.text.clone());
+                format!("run {run} ended before it was ready ({how})")
+            }
         }
     }
 
     /// The step that the caller should take.
-    fn next(&self, outcome: Outcome) -> Option<String> {
+    fn next(&self, outcome: Outcome, failure: Option<Failure>) -> Option<String> {
         let again = self.next_attempt.map_or(String::new(), |at| {
             format!(
                 "; the next attempt is in {} s",
@@ -113,34 +210,61 @@ impl Answer<'_> {
             .attempt
             .build
             .as_ref()
-            .is_some_and(|build| !build.errors.is_empty());
+            .is_some_and(|build| build.error_count > 0);
         let obstacle = self.attempt.obstacle.as_deref().filter(|_| !has_errors);
         let rest = self.rest_of_errors();
         match (outcome, obstacle) {
+            (Outcome::RolledBack, _) => Some(self.after_rollback(failure)),
             (Outcome::BuildFailed, None) => {
                 Some(format!("{keeps}; fix the error and restart again{again}{rest}"))
             }
             (Outcome::BuildFailed | Outcome::Crashed, Some(why)) => Some(format!(
                 "{why}; {keeps}; mend this and restart again{again}"
             )),
-            (Outcome::Crashed, None) if self.last_exit.is_some_and(|exit| exit.code == Some(0)) => {
-                Some(format!(
-                    "it ended by itself, but a process here is expected to stay; see search_logs, mend \
-                     this and restart again{again}"
-                ))
-            }
-            (Outcome::Crashed, None) => Some(format!(
+            (Outcome::Crashed, None) if self.ended_well(failure) => Some(format!(
+                "it ended by itself, but a process here is expected to stay; see search_logs, mend \
+                 this and restart again{again}"
+            )),
+            (Outcome::Crashed | Outcome::NotReady, _) => Some(format!(
                 "see last_lines and search_logs, mend the cause and restart again{again}"
             )),
             (Outcome::ShuttingDown, _) => Some("the daemon ends; start it again".to_owned()),
-            (Outcome::Restarted, _) => self.attempt.same_as.map(|run| {
+            (Outcome::Restarted | Outcome::Swapped, _) => self.attempt.same_as.map(|run| {
                 format!(
                     "cargo made the same program as in run {run}; if you changed something, touch the \
                      changed files, because cargo goes by their times, and restart again"
                 )
             }),
+            (Outcome::Stopped, _) if self.wish == Wish::Stop => {
+                Some("it stays stopped until start or restart is called".to_owned())
+            }
+            (Outcome::Stopped, _) => {
+                Some("somebody stopped it meanwhile; start or restart runs it again".to_owned())
+            }
+            (Outcome::Superseded, _) => {
+                Some("somebody started it again meanwhile; see get_status".to_owned())
+            }
             _ => None,
         }
+    }
+
+    fn after_rollback(&self, failure: Option<Failure>) -> String {
+        let new = failure.map_or(String::new(), |failure| {
+            format!(": what run {} wrote is still there", failure.run)
+        });
+        let serves = match self.serving {
+            Some((run, _)) => format!("run {run} serves with the code before the change"),
+            None => "nothing runs".to_owned(),
+        };
+        format!(
+            "{serves}; a rollback does not touch data{new}; see reason, last_lines and search_logs, \
+             mend the cause and restart again"
+        )
+    }
+
+    fn ended_well(&self, failure: Option<Failure>) -> bool {
+        let exit = failure.map(|failure| failure.cause);
+        matches!(exit, Some(FailureCause::Exited(exit)) if exit.code() == Some(0))
     }
 
     /// What the answer leaves out of the errors, and where it is.

@@ -3,17 +3,45 @@
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::{Exited, ProcessActor, TreeGone};
+use super::{Exited, ProcessActor, TreeGone, answer::Wish};
 use crate::{
     artifact::{BuildDone, BuildStarted},
+    ids::{RunId, Ticket},
     lifecycle::{Event, State},
     logs::TreeEnded,
+    report::EventKind,
     restart::{Cause, Pending, Restart, Shutdown, ShuttingDown, Start, Stop},
     sockets::Hold,
 };
 
 impl Actor for ProcessActor {
     type Context = Context<Self>;
+}
+
+/// Fact: nothing keeps a child that was replaced.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Drained {
+    pub(super) run: RunId,
+}
+
+impl ProcessActor {
+    /// Writes down who waits for what.
+    fn promise(&mut self, wish: Wish) -> (Ticket, Pending) {
+        let (promise, pending) = oneshot::channel();
+        let ticket = self.tickets.next();
+        self.promises.insert(ticket, (wish, promise));
+        (ticket, pending)
+    }
+}
+
+impl Handler<Hold> for ProcessActor {
+    type Result = ();
+
+    fn handle(&mut self, Hold(doors): Hold, _: &mut Self::Context) {
+        self.doors = doors;
+        self.route();
+    }
 }
 
 impl Handler<Restart> for ProcessActor {
@@ -27,43 +55,59 @@ impl Handler<Restart> for ProcessActor {
         if self.machine.is_ending() {
             return Err(ShuttingDown);
         }
-        let (promise, pending) = oneshot::channel();
-        let event = match cause {
-            Cause::Boot => Event::Boot { mode },
-            Cause::Idle => Event::Idle { mode },
+        match cause {
+            Cause::Boot => self.happens(Event::Boot { mode }, ctx),
+            Cause::Idle => self.happens(Event::Idle { mode }, ctx),
             Cause::Requested => {
-                let ticket = self.tickets.next();
-                self.promises.insert(ticket, promise);
+                let (ticket, pending) = self.promise(Wish::Restart);
                 self.history.restart_requested();
-                Event::Restart { mode, ticket }
+                self.stopped_by = None;
+                self.happens(Event::Restart { mode, ticket }, ctx);
+                return Ok(pending);
             }
-        };
-        self.happens(event, ctx);
-        Ok(pending)
+        }
+        // Nobody waits for these.
+        Ok(oneshot::channel().1)
     }
 }
 
 impl Handler<Start> for ProcessActor {
     type Result = Result<Pending, ShuttingDown>;
 
-    fn handle(&mut self, _: Start, _: &mut Self::Context) -> Self::Result {
-        Err(ShuttingDown)
+    fn handle(&mut self, _: Start, ctx: &mut Self::Context) -> Self::Result {
+        if self.machine.is_ending() {
+            return Err(ShuttingDown);
+        }
+        let (ticket, pending) = self.promise(Wish::Start);
+        self.stopped_by = None;
+        self.happens(Event::Start { ticket }, ctx);
+        Ok(pending)
     }
 }
 
 impl Handler<Stop> for ProcessActor {
     type Result = Result<Pending, ShuttingDown>;
 
-    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
-        Err(ShuttingDown)
+    fn handle(&mut self, Stop { by }: Stop, ctx: &mut Self::Context) -> Self::Result {
+        if self.machine.is_ending() {
+            return Err(ShuttingDown);
+        }
+        let (ticket, pending) = self.promise(Wish::Stop);
+        if self.stopped_by.replace(by).is_none() {
+            log::info!("{}: {by} stops it", self.spec.name);
+            let text = format!("{by} stopped it; start or restart runs it again");
+            self.history.note(EventKind::Stopped, text);
+        }
+        self.happens(Event::Stop { ticket }, ctx);
+        Ok(pending)
     }
 }
 
-impl Handler<Hold> for ProcessActor {
+impl Handler<Drained> for ProcessActor {
     type Result = ();
 
-    fn handle(&mut self, Hold(doors): Hold, _: &mut Self::Context) {
-        let _ = doors;
+    fn handle(&mut self, Drained { run }: Drained, ctx: &mut Self::Context) {
+        self.happens(Event::Drained { run }, ctx);
     }
 }
 
@@ -130,7 +174,7 @@ impl Handler<TreeGone> for ProcessActor {
     type Result = ();
 
     fn handle(&mut self, TreeGone { run }: TreeGone, ctx: &mut Self::Context) {
-        if self.live.remove(&run).is_some() {
+        if self.forget(run, ctx).is_some() {
             // Before the next run opens its log.
             let process = self.spec.name.clone();
             self.ports.tree_ended.do_send(TreeEnded { process, run });

@@ -1,15 +1,21 @@
 //! One process actor among doubles: scripted children, a recording builder and log store, paused time.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    ffi::OsString,
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
 
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
     artifact::{
-        BuildDone, BuildStarted, BuilderClosed, Built, Diagnostic, Environment, Sources, Work,
+        Artifact, BuildDone, BuildStarted, BuilderClosed, Built, Diagnostic, Environment, Sources,
+        Work,
     },
-    children::{Children, Owner, SpawnError, Spawned},
+    children::{Children, Launch, Owner, SpawnError, Spawned, TreeEvent, TreeId},
     ids::{BuildId, JobId},
     report::{Behind, Health, Outcome, ProcessReport, StateName},
     restart::{Cause, Pending, Restart, Shutdown},
@@ -83,6 +89,23 @@ impl Handler<DescribeLastLines> for Others {
 
     fn handle(&mut self, _: DescribeLastLines, _: &mut Self::Context) -> Self::Result {
         MessageResult(vec!["thread 'main' panicked".to_owned()])
+    }
+}
+
+impl Handler<DescribeErrorLines> for Others {
+    type Result = MessageResult<DescribeErrorLines>;
+
+    fn handle(&mut self, question: DescribeErrorLines, _: &mut Self::Context) -> Self::Result {
+        let unlike = question.unlike.map(|key| key.source);
+        MessageResult(vec![format!("{:?} unlike {unlike:?}", question.key.source)])
+    }
+}
+
+impl Handler<AwaitLine> for Others {
+    type Result = Option<String>;
+
+    fn handle(&mut self, _: AwaitLine, _: &mut Self::Context) -> Self::Result {
+        None
     }
 }
 
@@ -166,6 +189,9 @@ impl Scene {
             stopped: others.clone().recipient(),
             tree_ended: others.clone().recipient(),
             last_lines: others.clone().recipient(),
+            error_lines: others.clone().recipient(),
+            lines: others.clone().recipient(),
+            notify_folder: "/nowhere".into(),
             mode: others.recipient(),
             environment: BaseEnvironment::of_daemon([
                 ("COLOUR".into(), "red".into()),
@@ -318,6 +344,10 @@ async fn a_restart_answers_when_the_new_child_has_proved_itself() {
         (answer.pause_ms, answer.warning_count, answer.next),
         (Some(7.0), 1, None)
     );
+    assert_eq!(
+        answer.error_lines,
+        ["Run(RunId(2)) unlike Some(Run(RunId(1)))"]
+    );
     let status = scene.report();
     assert_eq!(
         (status.restarts, status.crashes, status.health),
@@ -353,17 +383,47 @@ async fn a_failed_build_answers_with_its_errors_and_the_old_child_keeps_serving(
 }
 
 #[actix::test]
-async fn a_new_child_that_dies_is_reported_with_its_exit_and_last_lines() {
+async fn a_new_child_that_dies_is_reported_when_the_last_good_one_runs_again() {
     let mut scene = Scene::running().await;
-    let pending = scene.asks(Mode::Dev, Cause::Requested).await;
+    let mut pending = scene.asks(Mode::Dev, Cause::Requested).await;
     scene.builds(2, Mode::Dev).await;
     scene.dies(1, Exit::Code(0)).await;
     scene.dies(2, Exit::Code(101)).await;
+    assert!(pending.try_recv().is_err(), "nothing serves yet");
+    scene.passes(Duration::from_secs(1)).await;
+    let answer = pending.await.unwrap();
+    assert_eq!((answer.ok, answer.outcome), (false, Outcome::RolledBack));
+    assert_eq!(
+        answer.reason.as_deref(),
+        Some("run 2 ended before it was ready (exit code 101)")
+    );
+    assert_eq!(answer.exit.unwrap().text, "exit code 101");
+    assert_eq!(answer.last_lines, ["thread 'main' panicked"]);
+    assert_eq!(
+        (answer.run, answer.build),
+        (Some(RunId(3)), Some(BuildId(2)))
+    );
+    let next = answer.next.unwrap();
+    assert!(next.contains("a rollback does not touch data"), "{next}");
+    let status = scene.report();
+    assert_eq!(
+        (status.behind, status.mode, status.crashes),
+        (Some(Behind::RolledBack), Mode::Release, 1)
+    );
+}
+
+#[actix::test]
+async fn a_first_child_that_dies_is_reported_with_its_exit_and_last_lines() {
+    let mut scene = Scene::new();
+    let pending = scene.asks(Mode::Dev, Cause::Requested).await;
+    drop(scene.asks(Mode::Release, Cause::Boot).await);
+    scene.builds(1, Mode::Dev).await;
+    scene.dies(1, Exit::Code(101)).await;
     let answer = pending.await.unwrap();
     assert_eq!((answer.ok, answer.outcome), (false, Outcome::Crashed));
     assert_eq!(answer.exit.unwrap().text, "exit code 101");
     assert_eq!(answer.last_lines, ["thread 'main' panicked"]);
-    assert_eq!((answer.run, answer.build), (None, Some(BuildId(2))));
+    assert_eq!((answer.run, answer.build), (None, Some(BuildId(1))));
     assert_eq!(scene.report().next_attempt_in_seconds, Some(120.0));
 }
 
@@ -374,22 +434,49 @@ async fn a_program_that_cannot_be_executed_is_named_in_the_answer_and_in_the_sta
     scene.builds(2, Mode::Dev).await;
     *scene.stage.refuses.borrow_mut() = Some(std::io::ErrorKind::PermissionDenied);
     scene.dies(1, Exit::Code(0)).await;
+    scene.passes(Duration::from_secs(1)).await;
     let answer = pending.await.unwrap();
-    assert_eq!(answer.outcome, Outcome::Crashed);
-    assert!(
-        answer
-            .next
-            .unwrap()
-            .starts_with("cannot run /a/2: permission denied")
+    assert_eq!(answer.outcome, Outcome::RolledBack);
+    assert_eq!(
+        answer.reason.as_deref(),
+        Some("cannot run /a/2: permission denied")
     );
     let status = scene.report();
-    assert_eq!(status.state, StateName::BackingOff);
+    assert_eq!(status.state, StateName::Running);
     assert!(
         status
             .events
             .iter()
             .any(|event| event.text.contains("cannot run /a/2"))
     );
+}
+
+#[actix::test]
+async fn a_stopped_process_says_who_stopped_it_and_starts_again_in_its_mode() {
+    let mut scene = Scene::running().await;
+    let by = crate::restart::Asker::Agent;
+    let stopping = scene.actor.send(crate::restart::Stop { by });
+    let pending = stopping.await.unwrap().unwrap();
+    assert_eq!(*scene.stage.calls.borrow(), [("terminate", 1)]);
+    scene.dies(1, Exit::Signal(15)).await;
+    let answer = pending.await.unwrap();
+    assert_eq!((answer.ok, answer.outcome), (true, Outcome::Stopped));
+    let status = scene.report();
+    assert_eq!((status.state, status.crashes), (StateName::Stopped, 0));
+    let by_whom = |it: &crate::report::EventReport| it.text.contains("an agent (MCP)");
+    assert!(status.events.iter().any(by_whom), "{:?}", status.events);
+    drop(scene.asks(Mode::Release, Cause::Idle).await);
+    assert_eq!(scene.report().state, StateName::Stopped);
+
+    let starting = scene.actor.send(crate::restart::Start);
+    let pending = starting.await.unwrap().unwrap();
+    scene.builds(1, Mode::Release).await;
+    scene.passes(Duration::from_secs(1)).await;
+    let answer = pending.await.unwrap();
+    assert_eq!((answer.ok, answer.outcome), (true, Outcome::Started));
+    let again = scene.actor.send(crate::restart::Start);
+    let answer = again.await.unwrap().unwrap().await.unwrap();
+    assert_eq!((answer.ok, answer.outcome), (true, Outcome::Running));
 }
 
 #[actix::test]

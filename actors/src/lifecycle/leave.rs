@@ -1,0 +1,94 @@
+//! How children leave.
+
+use tokio::time::Instant;
+
+use super::{
+    Effect, KillReason, Lifecycle, Run,
+    state::{Leaving, Patience},
+};
+use crate::{ids::RunId, spec::Sockets};
+
+impl Lifecycle {
+    /// Tells a child to end.
+    pub(super) fn leave(&mut self, run: RunId, now: Instant, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Terminate { run });
+        let patience = Patience::Until(now + self.spec.stop_grace);
+        self.leaving.push(Leaving { run, patience });
+    }
+
+    /// Lets a child go that was replaced: it first serves the connections that it has.
+    pub(super) fn part(&mut self, run: &Run, now: Instant, effects: &mut Vec<Effect>) {
+        let run = run.id;
+        let until = now + self.spec.drain;
+        let patience = match self.spec.sockets {
+            Sockets::Own => return self.leave(run, now, effects),
+            // Only its own end keeps it from accepting more.
+            Sockets::Held { .. } => {
+                effects.push(Effect::Terminate { run });
+                Patience::Until(until)
+            }
+            Sockets::Relayed { .. } => {
+                effects.push(Effect::Drain { run });
+                Patience::Draining(until)
+            }
+        };
+        self.leaving.push(Leaving { run, patience });
+    }
+
+    /// A child that was replaced has no connection left, or had time enough.
+    pub(super) fn drained(&mut self, run: RunId, now: Instant, effects: &mut Vec<Effect>) {
+        let grace = Patience::Until(now + self.spec.stop_grace);
+        let mut leaving = self.leaving.iter_mut();
+        if let Some(leaving) = leaving
+            .find(|leaving| leaving.run == run && matches!(leaving.patience, Patience::Draining(_)))
+        {
+            leaving.patience = grace;
+            effects.push(Effect::Terminate { run });
+        }
+    }
+
+    /// A leader died that was not told to: the rest of its tree is killed at once.
+    pub(super) fn bury(&mut self, run: RunId, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Kill {
+            run,
+            why: KillReason::LeaderDied,
+        });
+        self.leaving.push(Leaving {
+            run,
+            patience: Patience::Ended,
+        });
+    }
+
+    /// Does what is due to those who leave.
+    pub(super) fn press(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let mut drained = Vec::new();
+        for leaving in &mut self.leaving {
+            match leaving.patience {
+                Patience::Until(at) if at <= now => {
+                    leaving.patience = Patience::Ended;
+                    effects.push(Effect::Kill {
+                        run: leaving.run,
+                        why: KillReason::Overdue,
+                    });
+                }
+                Patience::Draining(at) if at <= now => drained.push(leaving.run),
+                _ => {}
+            }
+        }
+        for run in drained {
+            self.drained(run, now, effects);
+        }
+    }
+
+    /// When [`Self::press`] has something to do.
+    pub(super) fn pressing(&self) -> Option<Instant> {
+        let due = self
+            .leaving
+            .iter()
+            .filter_map(|leaving| match leaving.patience {
+                Patience::Until(at) | Patience::Draining(at) => Some(at),
+                Patience::Ended => None,
+            });
+        due.min()
+    }
+}

@@ -1,0 +1,303 @@
+//! Starting a child, and listening to it until it is ready.
+
+use std::{ffi::OsString, io, path::Path, rc::Rc, sync::Arc, time::SystemTime};
+
+use actix::{fut, prelude::*};
+use futures_util::stream;
+use tokio::time::Instant;
+
+use super::{Exited, ProcessActor, TreeGone};
+use crate::{
+    artifact::Artifact,
+    children::{Launch, Marker, SpawnError, Spawned, TreeEvent, TreeId},
+    history::{Shown, rounded},
+    ids::RunId,
+    lifecycle::Event,
+    logs::{OpenLog, Stream},
+    notify::{Notice, NotifySocket},
+    readiness::{self, Findings, Subject},
+    relay::private_port,
+    report::EventKind,
+    sockets::{Doors, HeldSockets},
+    spec::{Probe, Program, Readiness, Sockets},
+};
+
+/// A child whose tree is not gone.
+pub(super) struct Child {
+    pub(super) tree: TreeId,
+    pub(super) pid: u32,
+    /// The private port that it was given, if it was.
+    pub(super) port: Option<u16>,
+    pub(super) findings: Findings,
+    /// The watch for its readiness, until it is ready or nobody cares any more.
+    watch: Option<SpawnHandle>,
+    /// Ends when the child is gone; the socket's file with it.
+    listening: Option<SpawnHandle>,
+    /// What it says about itself.
+    said: Option<Arc<str>>,
+}
+
+impl Child {
+    pub(super) fn shown(&self) -> Shown {
+        Shown {
+            pid: Some(self.pid),
+            said: self.said.clone(),
+        }
+    }
+}
+
+/// What a child needs before it can be started.
+struct Equipment {
+    port: Option<u16>,
+    notify: Option<NotifySocket>,
+}
+
+impl ProcessActor {
+    /// Starts a child; what failed at once is an event of its own.
+    pub(super) fn start(
+        &mut self,
+        run: RunId,
+        artifact: &Artifact,
+        ctx: &mut Context<Self>,
+    ) -> Option<Event> {
+        match self.spawn(run, artifact, ctx) {
+            Ok(()) => None,
+            Err(error) => {
+                log::warn!("{}: {error}", self.spec.name);
+                self.history.note(EventKind::Crashed, error.to_string());
+                self.attempt.could_not_start(&error);
+                Some(Event::SpawnFailed { run })
+            }
+        }
+    }
+
+    fn spawn(
+        &mut self,
+        run: RunId,
+        artifact: &Artifact,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), SpawnError> {
+        let equipment = self.equip(run).map_err(|cause| SpawnError {
+            program: artifact.program.clone(),
+            cause,
+        })?;
+        let launch = self.launch(run, artifact, &equipment);
+        let address = ctx.address();
+        let owner = Box::new(move |event| match event {
+            TreeEvent::Exited(exit) => address.do_send(Exited { run, exit }),
+            TreeEvent::Gone => address.do_send(TreeGone { run }),
+        });
+        let spawned = self.ports.children.spawn(&launch, owner)?;
+
+        let before = self.newest.replace((run, artifact.program.clone()));
+        let same = before
+            .as_ref()
+            .filter(|(_, program)| self.is_built_into(program, artifact));
+        let same = same.map(|(run, _)| *run);
+        let before = before.map(|(run, _)| run);
+        self.attempt.started(run, before, self.left_at.take(), same);
+        let (pid, mode) = (spawned.pid, artifact.mode);
+        let text = format!("up (run {run}, pid {pid}, {mode})");
+        log::info!("{}: {text}", self.spec.name);
+        self.history.note(EventKind::Started, text);
+        let (child, outputs) = self.accompany(run, spawned, launch, equipment, ctx);
+        self.live.insert(run, child);
+        // The watch asks for lines of this log only when it is polled, which is later.
+        self.ports.open_log.do_send(OpenLog {
+            key: self.log_of(run),
+            mode,
+            at: SystemTime::now(),
+            outputs,
+        });
+        Ok(())
+    }
+
+    fn equip(&self, run: RunId) -> io::Result<Equipment> {
+        let port = match self.spec.sockets {
+            Sockets::Relayed { .. } => Some(private_port()?),
+            Sockets::Own | Sockets::Held { .. } => None,
+        };
+        let notifies = matches!(
+            self.spec.readiness,
+            Readiness::Probe {
+                probe: Probe::Notify,
+                ..
+            }
+        );
+        let notify = (notifies || self.spec.watchdog.is_some())
+            .then(|| NotifySocket::bind(&self.ports.notify_folder, &self.spec.name, run))
+            .transpose()?;
+        Ok(Equipment { port, notify })
+    }
+
+    /// Begins to listen to a child.
+    fn accompany(
+        &self,
+        run: RunId,
+        spawned: Spawned,
+        launch: Launch,
+        equipment: Equipment,
+        ctx: &mut Context<Self>,
+    ) -> (Child, Vec<(Stream, std::os::fd::OwnedFd)>) {
+        let findings = Findings::default();
+        let watch = match &self.spec.readiness {
+            Readiness::Settle(_) => None,
+            Readiness::Probe { probe, .. } => {
+                let subject = Subject {
+                    tree: spawned.tree,
+                    log: self.log_of(run),
+                    port: equipment.port,
+                    launch,
+                };
+                let ports = readiness::Ports {
+                    children: self.ports.children.clone(),
+                    lines: self.ports.lines.clone(),
+                };
+                let watch = readiness::watch(probe.clone(), subject, ports, findings.clone());
+                let ready = watch.into_actor(self);
+                Some(ctx.spawn(
+                    ready.map(move |(), actor, ctx| actor.happens(Event::Ready { run }, ctx)),
+                ))
+            }
+        };
+        let listening = equipment.notify.map(|socket| {
+            let heard = fut::wrap_stream(notices(socket));
+            ctx.spawn(
+                heard
+                    .map(move |notices, actor: &mut Self, ctx| actor.hears(run, notices, ctx))
+                    .finish(),
+            )
+        });
+        let child = Child {
+            tree: spawned.tree,
+            pid: spawned.pid,
+            port: equipment.port,
+            findings,
+            watch,
+            listening,
+            said: None,
+        };
+        let outputs = vec![
+            (Stream::Stdout, spawned.stdout),
+            (Stream::Stderr, spawned.stderr),
+        ];
+        (child, outputs)
+    }
+
+    fn hears(&mut self, run: RunId, notices: Vec<Notice>, ctx: &mut Context<Self>) {
+        for notice in notices {
+            match notice {
+                Notice::Ready => {
+                    let awaited = matches!(
+                        self.spec.readiness,
+                        Readiness::Probe {
+                            probe: Probe::Notify,
+                            ..
+                        }
+                    );
+                    if awaited {
+                        self.happens(Event::Ready { run }, ctx);
+                    }
+                }
+                Notice::Status(text) => self.says(run, text.into()),
+                Notice::Stopping => self.says(run, "stopping".into()),
+                Notice::Alive => self.happens(Event::Alive { run }, ctx),
+                Notice::Stuck => self.happens(Event::Stuck { run }, ctx),
+            }
+        }
+    }
+
+    fn says(&mut self, run: RunId, text: Arc<str>) {
+        if let Some(child) = self.live.get_mut(&run) {
+            child.said = Some(text);
+            self.publish();
+        }
+    }
+
+    /// Ends the watches for what is ready or has to leave.
+    pub(super) fn stop_watching(&mut self, ctx: &mut Context<Self>) {
+        for (run, child) in &mut self.live {
+            let unready = |it: &crate::lifecycle::Run| it.id == *run && it.ready_at.is_none();
+            if child.watch.is_some() && !self.machine.staying().any(unready) {
+                child.watch.take().map(|watch| ctx.cancel_future(watch));
+            }
+        }
+    }
+
+    /// A child's tree is gone.
+    pub(super) fn forget(&mut self, run: RunId, ctx: &mut Context<Self>) -> Option<Child> {
+        let mut child = self.live.remove(&run)?;
+        for task in [child.watch.take(), child.listening.take()] {
+            task.map(|task| ctx.cancel_future(task));
+        }
+        Some(child)
+    }
+
+    /// How long a run took to be ready, where something had to say so.
+    pub(super) fn ready_after(&self, run: RunId) -> Option<f64> {
+        let Readiness::Probe { .. } = self.spec.readiness else {
+            return None;
+        };
+        let run = self.machine.staying().find(|it| it.id == run)?;
+        let took = Instant::now().saturating_duration_since(run.since);
+        Some(rounded(took * 1000))
+    }
+
+    /// Whether cargo made this program again. Copies are named by their content; where cargo's own
+    /// file runs nothing is known.
+    fn is_built_into(&self, program: &Path, artifact: &Artifact) -> bool {
+        matches!(&self.spec.program, Program::Rust(target) if !target.in_place)
+            && artifact.program == program
+    }
+
+    fn launch(&self, run: RunId, artifact: &Artifact, equipment: &Equipment) -> Launch {
+        let port = equipment.port.map(|port| port.to_string());
+        let filled = |text: &str| match &port {
+            Some(port) => text.replace("{port}", port),
+            None => text.to_owned(),
+        };
+        let own = self.spec.env.iter();
+        let own = own.map(|(name, value)| (name.clone(), filled(value)));
+        let mut given = std::collections::BTreeMap::new();
+        if let Some(port) = &port {
+            given.insert("PORT".to_owned(), port.clone());
+        }
+        given.extend(own);
+        let mut environment = self.ports.environment.of_run(&artifact.environment, &given);
+        if let Some(socket) = &equipment.notify {
+            environment.push(("NOTIFY_SOCKET".into(), socket.path().into()));
+            if let Some(time) = self.spec.watchdog {
+                let time = time.as_micros().to_string();
+                environment.push(("WATCHDOG_USEC".into(), time.into()));
+            }
+        }
+        let arguments = self.spec.program.arguments().iter();
+        Launch {
+            program: artifact.program.clone(),
+            args: arguments.map(|it| OsString::from(filled(it))).collect(),
+            cwd: self.spec.cwd.clone(),
+            environment,
+            marker: Marker {
+                process: self.spec.name.clone(),
+                run: run.to_string(),
+            },
+            sockets: match &self.doors {
+                Doors::Held(sockets) => sockets.clone(),
+                Doors::Own | Doors::Relayed(_) => HeldSockets::default(),
+            },
+        }
+    }
+}
+
+/// What is said at a socket, until it is of no use any more.
+fn notices(socket: NotifySocket) -> impl futures_util::Stream<Item = Vec<Notice>> {
+    stream::unfold(Rc::new(socket), |socket| async move {
+        match socket.next().await {
+            Ok(notices) => Some((notices, socket)),
+            Err(error) => {
+                log::warn!("{} is not heard any more: {error}", socket.path().display());
+                None
+            }
+        }
+    })
+}
