@@ -114,12 +114,15 @@ fn in_release_the_last_good_artifact_comes_back_without_a_build_although_the_sou
     assert_eq!(project.lines("starts"), 2);
 }
 
+/// A run is good as soon as it is ready, so that its crash does not go back to an earlier build.
+const STABLE_AT_ONCE: &str = "stable_seconds = 0\n";
+
 #[test]
 fn in_dev_a_crash_waits_and_then_builds_the_newest_sources() {
     let project = Project::new("dev");
     project
         .rust(&counted("old"))
-        .config(&format!("{SHORT_WAITS}{RUST}"));
+        .config(&format!("{SHORT_WAITS}{RUST}{STABLE_AT_ONCE}"));
     let daemon = project.start();
     daemon.until_state("main", "running");
     let dev = daemon.restart("main");
@@ -140,7 +143,7 @@ fn in_dev_a_crash_while_the_source_does_not_compile_brings_the_last_good_artifac
     let project = Project::new("dev-broken");
     project
         .rust(&counted("good"))
-        .config(&format!("{SHORT_WAITS}{RUST}"));
+        .config(&format!("{SHORT_WAITS}{RUST}{STABLE_AT_ONCE}"));
     let daemon = project.start();
     daemon.until_state("main", "running");
     let dev = daemon.restart("main");

@@ -275,7 +275,7 @@ fn no_poll_adds_to_the_pause_of_a_restart() {
 }
 
 #[test]
-fn a_binary_that_panics_at_start_is_not_restarted_but_crashed() {
+fn a_binary_that_panics_at_start_is_not_restarted_but_rolled_back() {
     let project = Project::new("panics");
     project.rust(&counted("old")).config(RUST);
     let daemon = project.start();
@@ -291,7 +291,7 @@ fn a_binary_that_panics_at_start_is_not_restarted_but_crashed() {
     let answer = &answer["structuredContent"];
     assert_eq!(
         (&answer["outcome"], &answer["ok"]),
-        (&json!("crashed"), &json!(false))
+        (&json!("rolled_back"), &json!(false))
     );
     assert_eq!(answer["exit"]["text"], "exit code 101");
     assert_eq!(answer["exit"]["code"], 101);
@@ -300,11 +300,15 @@ fn a_binary_that_panics_at_start_is_not_restarted_but_crashed() {
         lines.contains("about to") && lines.contains("no such table"),
         "{lines}"
     );
+    let now = daemon.process("main");
     assert_eq!(
-        (&answer["run"], &answer["pid"]),
-        (&Value::Null, &Value::Null)
+        (&now["state"], &now["behind"], &now["mode"]),
+        (&json!("running"), &json!("rolled_back"), &json!("release"))
     );
-    assert_eq!(daemon.process("main")["state"], "backing_off");
+    assert_eq!((&answer["run"], &answer["pid"]), (&json!(3), &now["pid"]));
+    assert!(daemon.logs("main").contains("old"));
+    let next = answer["next"].as_str().unwrap();
+    assert!(next.contains("does not touch data"), "{next}");
 }
 
 #[test]

@@ -221,7 +221,7 @@ impl Answer<'_> {
             (Outcome::BuildFailed | Outcome::Crashed, Some(why)) => Some(format!(
                 "{why}; {keeps}; mend this and restart again{again}"
             )),
-            (Outcome::Crashed, None) if self.ended_well(failure) => Some(format!(
+            (Outcome::Crashed, None) if ended_well(failure) => Some(format!(
                 "it ended by itself, but a process here is expected to stay; see search_logs, mend \
                  this and restart again{again}"
             )),
@@ -262,11 +262,6 @@ impl Answer<'_> {
         )
     }
 
-    fn ended_well(&self, failure: Option<Failure>) -> bool {
-        let exit = failure.map(|failure| failure.cause);
-        matches!(exit, Some(FailureCause::Exited(exit)) if exit.code() == Some(0))
-    }
-
     /// What the answer leaves out of the errors, and where it is.
     fn rest_of_errors(&self) -> String {
         let Some(build) = &self.attempt.build else {
@@ -279,6 +274,11 @@ impl Answer<'_> {
             String::new()
         }
     }
+}
+
+fn ended_well(failure: Option<Failure>) -> bool {
+    let exit = failure.map(|failure| failure.cause);
+    matches!(exit, Some(FailureCause::Exited(exit)) if exit.code() == Some(0))
 }
 
 /// The wait before the next attempt, as the log says it.
