@@ -32,7 +32,9 @@ use tokio::{
 
 /// What a process double does with an order.
 pub(crate) enum Script {
-    /// It answers at once.
+    /// All goes well.
+    Succeed,
+    /// It answers at once, whatever it is told.
     Answer(Box<RestartReport>),
     /// It never answers.
     Hold,
@@ -53,9 +55,11 @@ impl Actor for ProcessDouble {
 }
 
 impl ProcessDouble {
-    fn obey(&mut self, ctx: &mut Context<Self>) -> Result<Pending, ShuttingDown> {
+    fn obey(&mut self, order: Order, ctx: &mut Context<Self>) -> Result<Pending, ShuttingDown> {
+        self.told.lock().unwrap().push(order);
         let (mut answer, outcome) = oneshot::channel();
         match &self.script {
+            Script::Succeed => _ = answer.send(success(order)),
             Script::Answer(report) => _ = answer.send(report.as_ref().clone()),
             Script::Hold => {
                 let waiting = self.waiting.clone();
@@ -78,8 +82,7 @@ macro_rules! obeys {
             type Result = Result<Pending, ShuttingDown>;
 
             fn handle(&mut self, $it: $message, ctx: &mut Self::Context) -> Self::Result {
-                self.told.lock().unwrap().push($order);
-                self.obey(ctx)
+                self.obey($order, ctx)
             }
         }
     )*};
@@ -103,14 +106,20 @@ pub(crate) struct Printed {
 }
 
 impl Printed {
-    /// What is known about this question, if anything is.
-    fn answer(&self, AwaitLine { key, pattern }: &AwaitLine) -> Option<Option<String>> {
-        let of = |run: &RunId| key.source == Source::Run(*run);
-        let mut lines = self.lines.iter().filter(|(run, _)| of(run));
-        match lines.find(|(_, line)| pattern.matches(line.as_bytes())) {
-            Some((_, line)) => Some(Some((*line).to_owned())),
-            None => self.ended.iter().any(of).then_some(None),
-        }
+    /// The line that answers this, if it is there.
+    fn line(&self, AwaitLine { key, pattern }: &AwaitLine) -> Option<String> {
+        let mut lines = self
+            .lines
+            .iter()
+            .filter(|(run, _)| key.source == Source::Run(*run));
+        let (_, line) = lines.find(|(_, line)| pattern.matches(line.as_bytes()))?;
+        Some((*line).to_owned())
+    }
+
+    /// Whether there will be no other answer.
+    fn settles(&self, question: &AwaitLine) -> bool {
+        let over = |run: &RunId| question.key.source == Source::Run(*run);
+        self.line(question).is_some() || self.ended.iter().any(over)
     }
 }
 
@@ -144,7 +153,7 @@ impl Handler<AwaitLine> for LogDouble {
         Reading {
             question,
             printed: self.printed.clone(),
-            reading: self.reading.clone(),
+            readers: self.reading.clone(),
         }
     }
 }
@@ -153,7 +162,7 @@ impl Handler<AwaitLine> for LogDouble {
 struct Reading {
     question: AwaitLine,
     printed: watch::Receiver<Printed>,
-    reading: watch::Sender<usize>,
+    readers: watch::Sender<usize>,
 }
 
 impl MessageResponse<LogDouble, AwaitLine> for Reading {
@@ -161,18 +170,18 @@ impl MessageResponse<LogDouble, AwaitLine> for Reading {
         let Self {
             question,
             mut printed,
-            reading,
+            readers,
         } = self;
         let mut asker = asker.unwrap();
         actix::spawn(async move {
-            reading.send_modify(|it| *it += 1);
+            readers.send_modify(|it| *it += 1);
             let line = tokio::select! {
-                known = printed.wait_for(|it| it.answer(&question).is_some()) => {
-                    known.ok().and_then(|it| it.answer(&question)).flatten()
+                known = printed.wait_for(|it| it.settles(&question)) => {
+                    known.ok().and_then(|it| it.line(&question))
                 }
                 () = asker.closed() => None,
             };
-            reading.send_modify(|it| *it -= 1);
+            readers.send_modify(|it| *it -= 1);
             _ = asker.send(line);
         });
     }
@@ -466,6 +475,29 @@ pub(crate) fn restarted() -> RestartReport {
         last_lines: Vec::new(),
         behind: None,
         next: None,
+    }
+}
+
+/// An order that went well.
+fn success(order: Order) -> RestartReport {
+    let done = RestartReport {
+        build: None,
+        build_seconds: None,
+        pause_ms: None,
+        ..restarted()
+    };
+    match order {
+        Order::Restart => restarted(),
+        Order::Start => RestartReport {
+            outcome: Outcome::Running,
+            ..done
+        },
+        Order::Stop(_) => RestartReport {
+            outcome: Outcome::Stopped,
+            run: None,
+            pid: None,
+            ..done
+        },
     }
 }
 
