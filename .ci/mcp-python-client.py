@@ -1,6 +1,6 @@
 """Talks to the endpoint with the Python MCP client, in both eras of the protocol.
 
-The server must have a process called `main`; it is restarted.
+The server must have a process called `main`; it is restarted, stopped and started.
 """
 
 import asyncio
@@ -8,7 +8,15 @@ import sys
 
 from mcp.client.client import Client
 
-TOOLS = ["restart", "get_status", "search_logs", "search_build_log"]
+TOOLS = [
+    "restart",
+    "get_status",
+    "search_logs",
+    "search_build_log",
+    "wait_for",
+    "start",
+    "stop",
+]
 
 
 async def talk(url: str, mode: str) -> None:
@@ -35,6 +43,22 @@ async def talk(url: str, mode: str) -> None:
         restarted = await client.call_tool("restart", main, progress_callback=hear)
         assert not restarted.is_error, restarted
         assert restarted.structured_content["ok"], restarted
+
+        ready = {**main, "until": "ready"}
+        waited = await client.call_tool("wait_for", ready, progress_callback=hear)
+        assert not waited.is_error, waited
+        assert waited.structured_content["met"], waited
+
+        # A look that finds nothing is no error.
+        line = {**main, "until": "log", "pattern": "^nobody prints this$", "timeout_seconds": 0}
+        waited = await client.call_tool("wait_for", line)
+        assert not waited.is_error, waited
+        assert waited.structured_content["reason"] == "time_up", waited
+
+        for tool, outcomes in [("stop", ["stopped"]), ("start", ["started", "running"])]:
+            ordered = await client.call_tool(tool, main, progress_callback=hear)
+            assert not ordered.is_error, ordered
+            assert ordered.structured_content["outcome"] in outcomes, ordered
 
         wrong = await client.call_tool("restart", {"process": "nobody"})
         assert wrong.is_error and "main" in wrong.content[0].text, wrong

@@ -6,9 +6,9 @@
 //! * `door` refuses whoever is not a local program or our own page.
 //! * `endpoint` carries requests from actix-web to rmcp and answers back, and refuses what is not a
 //!   JSON-RPC message.
-//! * `server` is the four tools: `tools` declares them, `arguments` reads what they are given,
-//!   `text` writes answers for people, `rendered` keeps the one that is polled, and `quick` answers
-//!   pollers without rmcp.
+//! * `server` is the seven tools: `tools` declares them, `arguments` reads what they are given,
+//!   `notes` tells of progress, `text` writes answers for people, `rendered` keeps the one that is
+//!   polled, and `quick` answers pollers without rmcp.
 //!
 //! It knows actors only through [`Service`].
 
@@ -16,6 +16,7 @@ mod arguments;
 mod door;
 mod endpoint;
 mod instructions;
+mod notes;
 mod quick;
 mod refusal;
 mod rendered;

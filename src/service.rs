@@ -4,12 +4,14 @@
 //! neither HTTP nor MCP; how an answer looks is decided where it is sent.
 //!
 //! Status is read from the boards on which the processes publish, so it neither waits for an actor
-//! nor disturbs one. A restart waits outside of the actor; dropping the wait drops the answer, not
-//! the restart.
+//! nor disturbs one. Whoever gave an order waits outside of the actor; dropping the wait drops the
+//! answer, not the order. Whoever waits for something to happen watches the board.
 
 mod logs;
-mod restart;
+mod orders;
+mod progress;
 mod status;
+mod wait;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -25,8 +27,10 @@ use tokio::{sync::watch, time::Instant};
 
 pub use self::{
     logs::{Finding, LogAnswer, LogQuestion},
-    restart::{Progress, Unheard},
+    orders::Order,
+    progress::{Progress, Unheard},
     status::{StatusReport, StatusWatch},
+    wait::{Unmet, Until, WaitReport, Wanted},
 };
 
 /// One `[process.*]` entry, as the service reaches it.

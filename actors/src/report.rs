@@ -209,6 +209,8 @@ pub enum Outcome {
     Running,
     /// Time ran out; it goes on.
     Building,
+    /// `stop`: time ran out; it goes on.
+    Stopping,
     /// The sources do not compile; what ran goes on.
     BuildFailed,
     /// The new child did not prove itself; the last good version runs.
@@ -282,6 +284,6 @@ impl RestartReport {
     /// Whether an agent must do something about it.
     #[must_use]
     pub fn is_error(&self) -> bool {
-        !self.ok && self.outcome != Outcome::Building
+        !self.ok && !matches!(self.outcome, Outcome::Building | Outcome::Stopping)
     }
 }

@@ -96,6 +96,11 @@ pub trait Snapshot: Send + Sync {
 
     /// How the newest attempt failed, where that was before cargo: no build log tells.
     fn unbuilt(&self, now: Instant) -> Option<EventReport>;
+
+    /// Whether the daemon ends, so that nothing of it starts any more.
+    fn is_ending(&self) -> bool {
+        false
+    }
 }
 
 /// Where a process publishes.

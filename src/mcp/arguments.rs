@@ -74,12 +74,31 @@ impl Arguments {
         name: &'static str,
         words: &[(&'static str, T)],
     ) -> Option<T> {
-        let quoted: Vec<String> = words.iter().map(|(it, _)| format!("\"{it}\"")).collect();
-        self.take(name, &quoted.join(" or "), |value| {
+        self.take(name, &quoted(words), |value| {
             let text = value.as_str()?;
             let (_, meaning) = words.iter().find(|(word, _)| *word == text)?;
             Some(*meaning)
         })
+    }
+
+    /// One of several words, which must be given. `None` is told at the end.
+    pub(super) fn required_word<T: Copy>(
+        &mut self,
+        name: &'static str,
+        words: &[(&'static str, T)],
+    ) -> Option<T> {
+        let wrong = self.wrong.len();
+        let word = self.word(name, words);
+        if word.is_none() && self.wrong.len() == wrong {
+            let quoted = quoted(words);
+            self.refuse(format!("`{name}` is missing, but must be {quoted}"));
+        }
+        word
+    }
+
+    /// Something is wrong with what was taken, in words.
+    pub(super) fn refuse(&mut self, why: impl Into<String>) {
+        self.wrong.push(why.into());
     }
 
     /// Ends: tells what was wrong and what was not taken.
@@ -144,6 +163,12 @@ fn integer(value: &Value) -> Option<i64> {
         )]
         exact.then_some(number as i64)
     })
+}
+
+/// These words as a choice.
+fn quoted<T>(words: &[(&'static str, T)]) -> String {
+    let quoted: Vec<String> = words.iter().map(|(it, _)| format!("\"{it}\"")).collect();
+    quoted.join(" or ")
 }
 
 fn clipped(text: &str) -> String {
@@ -220,6 +245,29 @@ mod tests {
                  tail, context_lines, pattern, stream, timeout_seconds, process",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_required_is_asked_for_once() {
+        let words = [("ready", 1), ("exit", 2)];
+        for (value, wrong) in [
+            (
+                json!({}),
+                "`until` is missing, but must be \"ready\" or \"exit\"",
+            ),
+            (
+                json!({"until": null}),
+                "`until` is missing, but must be \"ready\" or \"exit\"",
+            ),
+            (
+                json!({"until": 3}),
+                "`until` is 3, but must be \"ready\" or \"exit\"",
+            ),
+        ] {
+            let mut arguments = given(&value);
+            assert_eq!(arguments.required_word("until", &words), None);
+            assert_eq!(arguments.finish().unwrap_err().to_string(), wrong);
+        }
     }
 
     #[test]

@@ -8,23 +8,24 @@ pub(super) const MOST_BYTES: usize = 2_000;
 const TEXT: &str = "\
 Manages the running processes of this project: builds them, keeps them running, restarts them after \
 crashes, and keeps what they print. Use these tools whenever you change this project's code or want \
-to know what it does. Never run `cargo run`, `npm run dev` or the like yourself, and do not start, \
-stop or kill these processes: a second copy would fight for the port.
+to know what it does. Never run `cargo run`, `npm run dev` or the like yourself, and do not kill \
+these processes: a second copy would fight for the port.
 
 The usual sequence:
-1. After a change of code call `restart`. It builds first, while the old version keeps serving, and \
-swaps only if the build succeeds. `ok: true` means that the change is live.
-2. Otherwise read `outcome` and `errors` in its answer (file, line, message), mend them, and call \
-`restart` again. `search_build_log` has everything that cargo said.
+1. After a change of code call `restart`. It builds while the old version serves, and swaps only if \
+the build succeeds. `ok: true` means that the change is live and ready.
+2. Otherwise read `outcome`, `reason` and `errors` in its answer (file, line, message), mend them, \
+and call `restart` again. `rolled_back`: the new version failed, the last good one serves. \
+`search_build_log` has all that cargo said.
 3. `search_logs` shows what the processes printed: give a `pattern` (Rust regex), `tail`, or an \
 `index` (-1 the current run, -2 the one before).
 4. `get_status` says what runs now, since when, why it crashed last, and whether the last build \
-failed.
+failed. To wait, call `wait_for` (ready, exit, log, build) instead of asking again and again.
 
-If `restart` answers `building`, time ran out and the build goes on: call `get_status`. After a \
-crash in dev mode the process waits so that you can look; `restart` acts at once. `process` may be \
-left out when there is only one. `.mcp-run` is read when the daemon starts: ask the user to start it \
-again after a change there.";
+If `restart` answers `building`, time ran out and it goes on: `wait_for` ready. After a crash in dev \
+mode the process waits so that you can look; `restart` acts at once. `stop` ends a process until \
+`start` or `restart`; a restart needs no stop. `process` may be left out when there is only one. \
+`.mcp-run` is read when the daemon starts: ask the user to start it again after a change there.";
 
 /// The instructions for these processes.
 pub(super) fn instructions(project: &str, names: &Names) -> String {

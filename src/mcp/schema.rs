@@ -7,11 +7,14 @@ use rmcp::model::JsonObject;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-/// The schema of the arguments with these properties. None of them is required.
-pub(super) fn input(properties: Value) -> Arc<JsonObject> {
+/// The schema of the arguments with these properties, of which these are required.
+pub(super) fn input(properties: Value, required: &[&str]) -> Arc<JsonObject> {
     let mut schema = JsonObject::new();
     schema.insert("type".to_owned(), json!("object"));
     schema.insert("properties".to_owned(), properties);
+    if !required.is_empty() {
+        schema.insert("required".to_owned(), json!(required));
+    }
     schema.insert("additionalProperties".to_owned(), json!(false));
     Arc::new(schema)
 }

@@ -1,33 +1,35 @@
-//! The MCP server: four tools over one [`Service`].
+//! The MCP server: seven tools over one [`Service`].
 
 use std::{sync::Arc, time::Duration};
 
 use bpm_actors::{
     logs::Stream,
     pattern::{BadPattern, Pattern},
+    restart::Asker,
     search::{Extent, LogKind, Query},
 };
 use rmcp::{
-    ErrorData, Peer, RoleServer, ServerHandler,
+    ErrorData, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest,
         CustomResult, ErrorCode, Implementation, JsonObject, ListToolsResult,
-        PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ServerCapabilities,
-        ServerConfig, Tool,
+        PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
     },
     service::RequestContext,
 };
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
     arguments::{Arguments, BadArguments},
     instructions::instructions,
+    notes::Notes,
     rendered::Rendered,
     text, tools,
 };
-use crate::service::{LogQuestion, Progress, Service, ServiceError, Unheard};
+use crate::service::{LogQuestion, Order, Service, ServiceError, Until, Wanted};
 
-/// How long `restart` waits by default, in seconds: less than clients do.
+/// How long an order's outcome is awaited by default, in seconds: less than clients wait.
 const PATIENCE: f64 = 50.0;
 /// The same for a client that asked for progress and so waits as long as it hears of it.
 const PATIENCE_WITH_PROGRESS: f64 = 600.0;
@@ -90,15 +92,22 @@ impl Server {
             self.service.activity();
         }
         match tool.name.as_ref() {
-            tools::RESTART => self.restart(arguments, context).await,
+            tools::RESTART => self.carry_out(Order::Restart, arguments, context).await,
             tools::SEARCH_LOGS => self.search(LogKind::Runs, arguments).await,
             tools::SEARCH_BUILD_LOG => self.search(LogKind::Builds, arguments).await,
+            tools::WAIT_FOR => self.wait_for(arguments, context).await,
+            tools::START => self.carry_out(Order::Start, arguments, context).await,
+            tools::STOP => {
+                let order = Order::Stop(Asker::Agent);
+                self.carry_out(order, arguments, context).await
+            }
             _ => self.status(arguments),
         }
     }
 
-    async fn restart(
+    async fn carry_out(
         &self,
+        order: Order,
         mut arguments: Arguments,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, Refused> {
@@ -106,25 +115,64 @@ impl Server {
         let patience = arguments.seconds("timeout_seconds", tools::MOST_PATIENCE);
         arguments.finish()?;
 
-        let process = process.as_deref();
-        let report = if let Some(token) = context.meta.get_progress_token() {
-            let patience = Duration::from_secs_f64(patience.unwrap_or(PATIENCE_WITH_PROGRESS));
-            let mut notes = Notes {
-                peer: &context.peer,
-                token,
-                began: Instant::now(),
-            };
-            self.service.restart(process, patience, &mut notes).await?
+        let mut notes = Notes::to(context);
+        let usual = if notes.are_heard() {
+            PATIENCE_WITH_PROGRESS
         } else {
-            let patience = Duration::from_secs_f64(patience.unwrap_or(PATIENCE));
-            let mut nobody = Unheard;
-            self.service.restart(process, patience, &mut nobody).await?
+            PATIENCE
         };
+        let patience = Duration::from_secs_f64(patience.unwrap_or(usual));
+        let report = self
+            .service
+            .carry_out(order, process.as_deref(), patience, &mut notes)
+            .await?;
         let text = text::restart(&report);
-        let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
-        result.structured_content = serde_json::to_value(&report).ok();
-        result.is_error = Some(report.is_error());
-        Ok(result)
+        Ok(structured(text, &report, report.is_error()))
+    }
+
+    async fn wait_for(
+        &self,
+        mut arguments: Arguments,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, Refused> {
+        let words = [
+            ("ready", Wanted::Ready),
+            ("exit", Wanted::Exit),
+            ("log", Wanted::Log),
+            ("build", Wanted::Build),
+        ];
+        let process = arguments.text("process");
+        let until = arguments.required_word("until", &words);
+        let pattern = arguments.text("pattern");
+        let patience = arguments.seconds("timeout_seconds", tools::MOST_PATIENCE);
+        let pattern = match (until, pattern) {
+            (Some(Wanted::Log), None) => {
+                arguments.refuse("`pattern` is missing: until \"log\" needs a Rust regex");
+                None
+            }
+            (Some(Wanted::Ready | Wanted::Exit | Wanted::Build), Some(_)) => {
+                arguments.refuse("`pattern` is only for until \"log\"; leave it out");
+                None
+            }
+            (_, pattern) => pattern,
+        };
+        arguments.finish()?;
+
+        let until = match (until, pattern) {
+            (Some(Wanted::Log), Some(pattern)) => Until::Log(Pattern::parse(&pattern)?),
+            (Some(Wanted::Exit), _) => Until::Exit,
+            (Some(Wanted::Build), _) => Until::Build,
+            // What is missing was refused above.
+            (Some(Wanted::Ready | Wanted::Log) | None, _) => Until::Ready,
+        };
+        let patience = Duration::from_secs_f64(patience.unwrap_or(tools::WAIT_PATIENCE));
+        let mut notes = Notes::to(context);
+        let report = self
+            .service
+            .wait_for(process.as_deref(), &until, patience, &mut notes)
+            .await?;
+        let text = text::wait(&report);
+        Ok(structured(text, &report, report.is_error()))
     }
 
     fn status(&self, arguments: Arguments) -> Result<CallToolResult, Refused> {
@@ -172,21 +220,12 @@ impl Server {
     }
 }
 
-/// Passes notes on to a client that asked for them.
-struct Notes<'a> {
-    peer: &'a Peer<RoleServer>,
-    token: ProgressToken,
-    began: Instant,
-}
-
-impl Progress for Notes<'_> {
-    async fn tell(&mut self, note: String) {
-        let waited = self.began.elapsed().as_secs_f64();
-        let note = ProgressNotificationParam::new(self.token.clone(), waited).with_message(note);
-        if let Err(error) = self.peer.notify_progress(note).await {
-            log::debug!("mcp: nobody hears of the progress: {error}");
-        }
-    }
+/// A result with both parts, which say the same.
+fn structured(text: String, report: &impl Serialize, is_error: bool) -> CallToolResult {
+    let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+    result.structured_content = serde_json::to_value(report).ok();
+    result.is_error = Some(is_error);
+    result
 }
 
 impl ServerHandler for Server {

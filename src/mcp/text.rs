@@ -5,9 +5,11 @@ mod measures;
 mod restart;
 mod search;
 mod status;
+mod wait;
 
 pub(super) use self::{
     restart::restart,
     search::{budget, search},
     status::status,
+    wait::wait,
 };

@@ -20,7 +20,15 @@ use crate::support::{
     signal,
 };
 
-const TOOLS: [&str; 4] = ["restart", "get_status", "search_logs", "search_build_log"];
+const TOOLS: [&str; 7] = [
+    "restart",
+    "get_status",
+    "search_logs",
+    "search_build_log",
+    "wait_for",
+    "start",
+    "stop",
+];
 
 /// A client of one version that hears of progress.
 struct Client {

@@ -10,6 +10,7 @@ mod restarts;
 mod status;
 mod support;
 mod tools;
+mod waits;
 
 #[path = "../support/doubles.rs"]
 mod doubles;

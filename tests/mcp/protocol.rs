@@ -16,7 +16,15 @@ async fn both_eras_list_and_call_the_same_tools() {
             .map(|tool| tool.name.into_owned())
             .collect()
     };
-    let expected = ["restart", "get_status", "search_logs", "search_build_log"];
+    let expected = [
+        "restart",
+        "get_status",
+        "search_logs",
+        "search_build_log",
+        "wait_for",
+        "start",
+        "stop",
+    ];
     assert_eq!(names(older.list_all_tools().await.unwrap()), expected);
     assert_eq!(names(newer.list_all_tools().await.unwrap()), expected);
 

@@ -1,11 +1,12 @@
-//! `restart`.
+//! `restart`, `start` and `stop`.
 
 use std::{sync::Arc, time::Duration};
 
-use background_process_manager::service::{Progress, Unheard};
+use background_process_manager::service::{Order, Progress, Unheard};
 use bpm_actors::{
     artifact::Diagnostic,
     report::{Outcome, ProcessReport, RestartReport, StateName},
+    restart::Asker,
 };
 use rmcp::{
     ClientHandler, RoleClient,
@@ -175,7 +176,7 @@ async fn a_wait_does_not_hold_up_other_calls() {
 }
 
 /// A client that passes on what it is told.
-struct Listener(mpsc::UnboundedSender<ProgressNotificationParam>);
+pub(crate) struct Listener(pub(crate) mpsc::UnboundedSender<ProgressNotificationParam>);
 
 impl ClientHandler for Listener {
     async fn on_progress(
@@ -227,7 +228,9 @@ async fn whoever_waits_hears_every_ten_seconds_what_is_done() {
     let doubles = Cast::new().with(building, Script::Hold).start();
     let mut notes = Notes(Vec::new(), Instant::now());
     let patience = Duration::from_secs(35);
-    let restart = doubles.service.restart(None, patience, &mut notes);
+    let restart = doubles
+        .service
+        .carry_out(Order::Restart, None, patience, &mut notes);
     let report = restart.await.unwrap();
     assert_eq!(report.outcome, Outcome::Building);
     let note = |seconds, text: &str| (seconds, text.to_owned());
@@ -249,12 +252,119 @@ async fn a_wait_ends_when_its_time_is_over_and_not_later() {
     let began = Instant::now();
     let patience = Duration::from_secs(50);
     let mut nobody = Unheard;
-    let restart = doubles.service.restart(Some("main"), patience, &mut nobody);
+    let main = Some("main");
+    let restart = doubles
+        .service
+        .carry_out(Order::Restart, main, patience, &mut nobody);
     restart.await.unwrap();
     assert_eq!(began.elapsed().as_secs(), 50);
     assert_eq!(
         Arc::strong_count(&doubles.asked),
         2,
         "nobody else holds anything"
+    );
+}
+
+#[actix_web::test]
+async fn start_and_stop_are_orders_like_restart_and_say_on_whose_behalf() {
+    for (tool, order, outcome) in [
+        ("restart", Order::Restart, Outcome::Swapped),
+        ("start", Order::Start, Outcome::Started),
+        ("start", Order::Start, Outcome::Running),
+        ("stop", Order::Stop(Asker::Agent), Outcome::Stopped),
+    ] {
+        let report = RestartReport {
+            outcome,
+            ..restarted()
+        };
+        let server = run(Cast::new().with(main_process(), Script::Answer(Box::new(report))));
+        let answer = server.call(tool, json!({})).await;
+        assert!(!answer.is_error(), "{tool}");
+        let word = serde_json::to_value(outcome).unwrap();
+        let report = &answer.json()["result"]["structuredContent"];
+        assert_eq!(report["outcome"], word, "{tool}");
+        assert_eq!(*server.doubles.told.lock().unwrap(), [order]);
+        assert_eq!(*server.doubles.calls.borrow(), 1, "it counts as activity");
+    }
+}
+
+#[actix_web::test]
+async fn when_time_runs_out_start_and_stop_go_on_and_that_is_no_error() {
+    let server = two();
+    for (tool, outcome) in [("start", "building"), ("stop", "stopping")] {
+        let arguments = json!({"process": "web", "timeout_seconds": 0.05});
+        let answer = server.call(tool, arguments).await;
+        assert!(!answer.is_error(), "{tool}");
+        let report = &answer.json()["result"]["structuredContent"];
+        assert_eq!(report["outcome"], outcome);
+        assert_eq!(report["ok"], false);
+        let next = report["next"].as_str().unwrap();
+        assert!(next.contains("goes on"), "{next}");
+        assert!(next.contains("call get_status"), "{next}");
+    }
+}
+
+#[actix_web::test]
+async fn what_was_ordered_and_did_not_happen_is_an_error() {
+    for outcome in [
+        Outcome::RolledBack,
+        Outcome::NotReady,
+        Outcome::Superseded,
+        Outcome::Stopped,
+        Outcome::ShuttingDown,
+    ] {
+        let report = RestartReport {
+            ok: false,
+            outcome,
+            reason: Some("it answered 503 for 30 s".to_owned()),
+            ..restarted()
+        };
+        let server = run(Cast::new().with(main_process(), Script::Answer(Box::new(report))));
+        for tool in ["restart", "start", "stop"] {
+            let answer = server.call(tool, json!({})).await;
+            assert!(answer.is_error(), "{tool} {outcome:?}");
+            assert!(
+                answer.text().contains("Reason: it answered 503 for 30 s."),
+                "{}",
+                answer.text()
+            );
+        }
+    }
+}
+
+#[actix_web::test]
+async fn start_and_stop_take_what_restart_takes() {
+    let server = two();
+    for tool in ["start", "stop"] {
+        for (given, words) in [
+            (json!({"process": "mian"}), "did you mean `main`?"),
+            (json!({}), "there are several processes"),
+            (
+                json!({"timeout_seconds": -1}),
+                "a number of seconds from 0 to 3600",
+            ),
+            (json!({"force": true}), "it takes process, timeout_seconds"),
+        ] {
+            let answer = server.call(tool, given).await;
+            assert!(answer.is_error());
+            assert!(answer.text().contains(words), "{}", answer.text());
+        }
+    }
+    assert!(server.doubles.told.lock().unwrap().is_empty());
+}
+
+#[actix_web::test]
+async fn whoever_waits_for_a_stop_hears_of_it_in_its_words() {
+    tokio::time::pause();
+    let doubles = Cast::new().with(main_process(), Script::Hold).start();
+    let mut notes = Notes(Vec::new(), Instant::now());
+    let patience = Duration::from_secs(15);
+    let order = Order::Stop(Asker::Person);
+    let stop = doubles.service.carry_out(order, None, patience, &mut notes);
+    assert_eq!(stop.await.unwrap().outcome, Outcome::Stopping);
+    let note = |seconds, text: &str| (seconds, text.to_owned());
+    assert_eq!(
+        notes.0,
+        [note(0, "stopping main"), note(10, "stopping 10 s")]
     );
 }

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::doubles::{Cast, Doubles, Script, main_process, restarted, web_process};
+use crate::doubles::{Cast, Doubles, Script, main_process, web_process};
 
 /// Longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -40,13 +40,13 @@ impl Drop for Running {
 
 /// One process, `main`, whose restarts go well.
 pub(crate) fn one() -> Running {
-    run(Cast::new().with(main_process(), Script::Answer(Box::new(restarted()))))
+    run(Cast::new().with(main_process(), Script::Succeed))
 }
 
 /// `main`, and a sidecar `web` whose restarts never end.
 pub(crate) fn two() -> Running {
     run(Cast::new()
-        .with(main_process(), Script::Answer(Box::new(restarted())))
+        .with(main_process(), Script::Succeed)
         .with(web_process(), Script::Hold))
 }
 

@@ -28,7 +28,7 @@ async fn the_list_of_tools_is_as_it_was_written_down() {
 
 #[actix_web::test]
 async fn parameters_are_named_described_and_of_one_type() {
-    let expected: [(&str, &[&str]); 4] = [
+    let expected: [(&str, &[&str]); 7] = [
         ("restart", &["process", "timeout_seconds"]),
         ("get_status", &[]),
         (
@@ -55,6 +55,12 @@ async fn parameters_are_named_described_and_of_one_type() {
                 "stream",
             ],
         ),
+        (
+            "wait_for",
+            &["process", "until", "pattern", "timeout_seconds"],
+        ),
+        ("start", &["process", "timeout_seconds"]),
+        ("stop", &["process", "timeout_seconds"]),
     ];
     let tools = tools(&one()).await;
     let tools = tools.as_array().unwrap();
@@ -66,7 +72,11 @@ async fn parameters_are_named_described_and_of_one_type() {
         let schema = tool["inputSchema"].as_object().unwrap();
         assert_eq!(schema["type"], "object");
         assert_eq!(schema["additionalProperties"], false);
-        assert!(!schema.contains_key("required"), "{name}");
+        let required = match name {
+            "wait_for" => Some(&json!(["until"])),
+            _ => None,
+        };
+        assert_eq!(schema.get("required"), required, "{name}");
         let properties = schema["properties"].as_object().unwrap();
         let names: Vec<&String> = properties.keys().collect();
         assert_eq!(names, parameters, "{name}");
@@ -106,20 +116,27 @@ async fn schemas_have_nothing_that_strict_clients_refuse() {
 }
 
 #[actix_web::test]
-async fn only_status_and_outcomes_are_structured_and_loaded_at_once() {
+async fn annotations_are_honest_and_only_status_and_outcomes_are_structured() {
+    let hints = |read_only, destructive, idempotent| {
+        json!({
+            "readOnlyHint": read_only, "destructiveHint": destructive,
+            "idempotentHint": idempotent, "openWorldHint": false,
+        })
+    };
     for tool in tools(&one()).await.as_array().unwrap() {
         let name = tool["name"].as_str().unwrap();
+        let lines = ["search_logs", "search_build_log"].contains(&name);
+        assert_eq!(tool["outputSchema"].is_object(), !lines, "{name}");
         let first = ["restart", "get_status"].contains(&name);
-        assert_eq!(tool["outputSchema"].is_object(), first, "{name}");
-        assert_eq!(
-            tool["_meta"]["anthropic/alwaysLoad"] == true,
-            first,
-            "{name}"
-        );
-        let annotations = &tool["annotations"];
-        assert_eq!(annotations["readOnlyHint"], name != "restart", "{name}");
-        assert_eq!(annotations["destructiveHint"], name == "restart", "{name}");
-        assert_eq!(annotations["openWorldHint"], false, "{name}");
+        let loaded = tool["_meta"]["anthropic/alwaysLoad"] == true;
+        assert_eq!(loaded, first, "{name}");
+        let expected = match name {
+            "restart" => hints(false, true, false),
+            "start" => hints(false, false, true),
+            "stop" => hints(false, true, true),
+            _ => hints(true, false, true),
+        };
+        assert_eq!(tool["annotations"], expected, "{name}");
     }
 }
 
@@ -151,9 +168,14 @@ async fn every_field_of_an_answer_is_in_its_schema_and_the_other_way_round() {
     }
     let server = one();
     let tools = tools(&server).await;
-    for tool in &tools.as_array().unwrap()[..2] {
+    for tool in tools.as_array().unwrap() {
         let name = tool["name"].as_str().unwrap();
-        let answer = server.call(name, json!({})).await.json();
+        let arguments = match name {
+            "search_logs" | "search_build_log" => continue,
+            "wait_for" => json!({"until": "ready"}),
+            _ => json!({}),
+        };
+        let answer = server.call(name, arguments).await.json();
         compare(
             name,
             &tool["outputSchema"],

@@ -8,7 +8,7 @@ mod doubles;
 use std::net::TcpListener;
 
 use background_process_manager::mcp;
-use doubles::{Cast, Script, main_process, restarted, web_process};
+use doubles::{Cast, Script, main_process, web_process};
 
 #[expect(clippy::print_stdout, reason = "scripts read the URL")]
 #[actix_web::main]
@@ -17,7 +17,7 @@ async fn main() -> std::io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", port.unwrap_or(0)))?;
     println!("http://{}{}", listener.local_addr()?, mcp::PATH);
     let doubles = Cast::new()
-        .with(main_process(), Script::Answer(Box::new(restarted())))
+        .with(main_process(), Script::Succeed)
         .with(web_process(), Script::Hold)
         .start();
     mcp::serve(

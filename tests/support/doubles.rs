@@ -8,8 +8,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use actix::prelude::*;
-use background_process_manager::service::{Member, Parts, Service};
+use actix::{
+    dev::{MessageResponse, OneshotSender},
+    prelude::*,
+};
+use background_process_manager::service::{Member, Order, Parts, Service};
 use bpm_actors::{
     ids::{BuildId, ProcessName, RunId},
     logs::{AwaitLine, Source},
@@ -27,9 +30,11 @@ use tokio::{
     time::Instant,
 };
 
-/// What a process double does with an order to restart.
+/// What a process double does with an order.
 pub(crate) enum Script {
-    /// It answers at once.
+    /// All goes well.
+    Succeed,
+    /// It answers at once, whatever it is told.
     Answer(Box<RestartReport>),
     /// It never answers.
     Hold,
@@ -37,9 +42,10 @@ pub(crate) enum Script {
     Refuse,
 }
 
-/// A process that restarts as its script says.
+/// A process that obeys as its script says, and remembers what it was told.
 struct ProcessDouble {
     script: Script,
+    told: Arc<Mutex<Vec<Order>>>,
     /// How many callers wait.
     waiting: watch::Sender<usize>,
 }
@@ -49,9 +55,11 @@ impl Actor for ProcessDouble {
 }
 
 impl ProcessDouble {
-    fn obey(&mut self, ctx: &mut Context<Self>) -> Result<Pending, ShuttingDown> {
+    fn obey(&mut self, order: Order, ctx: &mut Context<Self>) -> Result<Pending, ShuttingDown> {
+        self.told.lock().unwrap().push(order);
         let (mut answer, outcome) = oneshot::channel();
         match &self.script {
+            Script::Succeed => _ = answer.send(success(order)),
             Script::Answer(report) => _ = answer.send(report.as_ref().clone()),
             Script::Hold => {
                 let waiting = self.waiting.clone();
@@ -69,25 +77,59 @@ impl ProcessDouble {
 }
 
 macro_rules! obeys {
-    ($($order:ty),*) => {$(
-        impl Handler<$order> for ProcessDouble {
+    ($($message:ident => |$it:pat_param| $order:expr;)*) => {$(
+        impl Handler<$message> for ProcessDouble {
             type Result = Result<Pending, ShuttingDown>;
 
-            fn handle(&mut self, _: $order, ctx: &mut Self::Context) -> Self::Result {
-                self.obey(ctx)
+            fn handle(&mut self, $it: $message, ctx: &mut Self::Context) -> Self::Result {
+                self.obey($order, ctx)
             }
         }
     )*};
 }
 
-obeys!(Restart, Start, Stop);
+obeys! {
+    Restart => |_| Order::Restart;
+    Start => |_| Order::Start;
+    Stop => |Stop { by }| Order::Stop(by);
+}
 
 type Search1 = Box<dyn Fn(&Search) -> Result<Found, NoSuchLog>>;
+
+/// What the runs of a process have printed, for those who await a line.
+#[derive(Default)]
+pub(crate) struct Printed {
+    /// Lines, each with its run.
+    pub(crate) lines: Vec<(RunId, &'static str)>,
+    /// Runs whose log has ended.
+    pub(crate) ended: Vec<RunId>,
+}
+
+impl Printed {
+    /// The line that answers this, if it is there.
+    fn line(&self, AwaitLine { key, pattern }: &AwaitLine) -> Option<String> {
+        let mut lines = self
+            .lines
+            .iter()
+            .filter(|(run, _)| key.source == Source::Run(*run));
+        let (_, line) = lines.find(|(_, line)| pattern.matches(line.as_bytes()))?;
+        Some((*line).to_owned())
+    }
+
+    /// Whether there will be no other answer.
+    fn settles(&self, question: &AwaitLine) -> bool {
+        let over = |run: &RunId| question.key.source == Source::Run(*run);
+        self.line(question).is_some() || self.ended.iter().any(over)
+    }
+}
 
 /// A log store that answers as it is told and remembers what it was asked.
 struct LogDouble {
     answer: Search1,
     asked: Arc<Mutex<Vec<Search>>>,
+    printed: watch::Receiver<Printed>,
+    /// How many await a line.
+    reading: watch::Sender<usize>,
 }
 
 impl Actor for LogDouble {
@@ -105,10 +147,43 @@ impl Handler<Search> for LogDouble {
 }
 
 impl Handler<AwaitLine> for LogDouble {
-    type Result = Option<String>;
+    type Result = Reading;
 
-    fn handle(&mut self, _: AwaitLine, _: &mut Self::Context) -> Self::Result {
-        None
+    fn handle(&mut self, question: AwaitLine, _: &mut Self::Context) -> Self::Result {
+        Reading {
+            question,
+            printed: self.printed.clone(),
+            readers: self.reading.clone(),
+        }
+    }
+}
+
+/// A line that is awaited, until it is there or nobody wants it any more.
+struct Reading {
+    question: AwaitLine,
+    printed: watch::Receiver<Printed>,
+    readers: watch::Sender<usize>,
+}
+
+impl MessageResponse<LogDouble, AwaitLine> for Reading {
+    fn handle(self, _: &mut Context<LogDouble>, asker: Option<OneshotSender<Option<String>>>) {
+        let Self {
+            question,
+            mut printed,
+            readers,
+        } = self;
+        let mut asker = asker.unwrap();
+        actix::spawn(async move {
+            readers.send_modify(|it| *it += 1);
+            let line = tokio::select! {
+                known = printed.wait_for(|it| it.settles(&question)) => {
+                    known.ok().and_then(|it| it.line(&question))
+                }
+                () = asker.closed() => None,
+            };
+            readers.send_modify(|it| *it -= 1);
+            _ = asker.send(line);
+        });
     }
 }
 
@@ -130,9 +205,35 @@ impl Handler<ToolCalled> for ClockDouble {
 }
 
 /// A process that stays as it is, but for its ages.
-struct Still {
+pub(crate) struct Still {
     report: ProcessReport,
     since: Instant,
+    unbuilt: Option<EventReport>,
+    is_ending: bool,
+}
+
+impl Still {
+    /// As this report says.
+    pub(crate) fn new(report: ProcessReport) -> Self {
+        Self {
+            report,
+            since: Instant::now(),
+            unbuilt: None,
+            is_ending: false,
+        }
+    }
+
+    /// Its newest attempt failed before cargo.
+    pub(crate) fn unbuilt(mut self, event: EventReport) -> Self {
+        self.unbuilt = Some(event);
+        self
+    }
+
+    /// The daemon ends.
+    pub(crate) fn ending(mut self) -> Self {
+        self.is_ending = true;
+        self
+    }
 }
 
 impl Snapshot for Still {
@@ -145,11 +246,18 @@ impl Snapshot for Still {
         if let Some(uptime) = &mut report.uptime_seconds {
             *uptime += passed;
         }
+        if let Some(wait) = &mut report.next_attempt_in_seconds {
+            *wait = (*wait - passed).max(0.0);
+        }
         report
     }
 
     fn unbuilt(&self, _: Instant) -> Option<EventReport> {
-        None
+        self.unbuilt.clone()
+    }
+
+    fn is_ending(&self) -> bool {
+        self.is_ending
     }
 }
 
@@ -158,8 +266,14 @@ pub(crate) struct Doubles {
     pub(crate) service: Service,
     /// Tool calls that counted as activity.
     pub(crate) calls: watch::Receiver<usize>,
-    /// Callers that wait for a restart.
+    /// Callers that wait for the outcome of an order.
     pub(crate) waiting: watch::Receiver<usize>,
+    /// What the processes were told.
+    pub(crate) told: Arc<Mutex<Vec<Order>>>,
+    /// What the runs have printed, for those who await a line.
+    pub(crate) printed: watch::Sender<Printed>,
+    /// Callers that await a line.
+    pub(crate) reading: watch::Receiver<usize>,
     /// What the log store was asked.
     pub(crate) asked: Arc<Mutex<Vec<Search>>>,
     /// Where the processes publish, in order.
@@ -172,6 +286,13 @@ pub(crate) struct Doubles {
 pub(crate) struct Cast {
     processes: Vec<(ProcessReport, Script)>,
     logs: Search1,
+}
+
+impl Doubles {
+    /// The first process publishes this.
+    pub(crate) fn post(&self, shown: Still) {
+        self.boards[0].send_replace(Arc::new(shown));
+    }
 }
 
 impl Cast {
@@ -202,7 +323,10 @@ impl Cast {
     pub(crate) fn start(self) -> Doubles {
         let (waiting, who_waits) = watch::channel(0);
         let (calls, how_many) = watch::channel(0);
+        let (printed, what_is_printed) = watch::channel(Printed::default());
+        let (reading, who_reads) = watch::channel(0);
         let asked = Arc::default();
+        let told = Arc::default();
         let mut boards = Vec::new();
         let mut members = Vec::new();
         for (report, script) in self.processes {
@@ -210,7 +334,12 @@ impl Cast {
             let kind = report.r#type;
             let (post, board) = board(report);
             let waiting = waiting.clone();
-            let process = ProcessDouble { script, waiting }.start();
+            let process = ProcessDouble {
+                script,
+                told: Arc::clone(&told),
+                waiting,
+            }
+            .start();
             members.push(Member {
                 name,
                 kind,
@@ -226,6 +355,8 @@ impl Cast {
         let logs = LogDouble {
             answer: self.logs,
             asked: Arc::clone(&asked),
+            printed: what_is_printed,
+            reading,
         }
         .start();
         let service = Service::new(Parts {
@@ -242,6 +373,9 @@ impl Cast {
             service,
             calls: how_many,
             waiting: who_waits,
+            told,
+            printed,
+            reading: who_reads,
             asked,
             boards,
             release_at,
@@ -251,8 +385,7 @@ impl Cast {
 
 /// A board that shows this.
 pub(crate) fn board(report: ProcessReport) -> (watch::Sender<Arc<dyn Snapshot>>, Board) {
-    let since = Instant::now();
-    watch::channel(Arc::new(Still { report, since }) as Arc<dyn Snapshot>)
+    watch::channel(Arc::new(Still::new(report)) as Arc<dyn Snapshot>)
 }
 
 /// The process of the contract's example.
@@ -342,6 +475,29 @@ pub(crate) fn restarted() -> RestartReport {
         last_lines: Vec::new(),
         behind: None,
         next: None,
+    }
+}
+
+/// An order that went well.
+fn success(order: Order) -> RestartReport {
+    let done = RestartReport {
+        build: None,
+        build_seconds: None,
+        pause_ms: None,
+        ..restarted()
+    };
+    match order {
+        Order::Restart => restarted(),
+        Order::Start => RestartReport {
+            outcome: Outcome::Running,
+            ..done
+        },
+        Order::Stop(_) => RestartReport {
+            outcome: Outcome::Stopped,
+            run: None,
+            pid: None,
+            ..done
+        },
     }
 }
 

@@ -1,5 +1,6 @@
-//! Numbers, durations and words as people read them.
+//! Numbers, durations, words and what several answers have in common, as people read them.
 
+use bpm_actors::report::{Behind, LastBuild, LastExit};
 use serde::Serialize;
 
 /// `3400` as `3,400`.
@@ -54,6 +55,30 @@ pub(super) fn word<T: Serialize>(value: T) -> String {
         Ok(other) => other.to_string(),
         Err(_) => String::new(),
     }
+}
+
+/// How a child ended.
+pub(super) fn exit(last: &LastExit) -> String {
+    format!("run {}, {}, at {}", last.run, last.text, last.at)
+}
+
+/// How a build ended.
+pub(super) fn build(last: &LastBuild) -> String {
+    let (id, mode, how, at) = (last.id, last.mode, word(last.outcome), last.at);
+    let took = span(last.seconds);
+    let errors = count(last.errors as u64, "error", "errors");
+    let warnings = count(last.warnings as u64, "warning", "warnings");
+    format!("{id} ({mode}), {how} in {took}, {errors}, {warnings}, at {at}")
+}
+
+/// Why what serves is not the newest: the word, and what it means.
+pub(super) fn behind(why: Behind) -> String {
+    let meaning = match why {
+        Behind::BuildFailed => "the newest attempt to build or start it failed",
+        Behind::RolledBack => "the newest build did not prove itself",
+        Behind::SourcesChanged => "sources were changed after its build began",
+    };
+    format!("{} ({meaning})", word(why))
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use bpm_actors::report::ProcessReport;
+use bpm_actors::report::{Connections, ProcessReport};
 
-use super::measures::{count, span, word};
+use super::measures::{behind, build, exit, span, word};
 use crate::service::StatusReport;
 
 const COLUMNS: [&str; 10] = [
@@ -74,9 +74,24 @@ fn row(process: &ProcessReport) -> [String; 10] {
 fn details(text: &mut String, process: &ProcessReport) {
     let name = &process.name;
     text.push('\n');
-    if let Some(behind) = process.behind {
-        let behind = word(behind);
-        _ = writeln!(text, "{name}: what runs is NOT the newest: {behind}");
+    if let Some(why) = process.behind {
+        let why = behind(why);
+        _ = writeln!(text, "{name}: what runs is NOT the newest: {why}");
+    }
+    match process.connections {
+        Connections::Own => {}
+        Connections::Held => {
+            _ = writeln!(text, "{name}: connections: held by the daemon, handed down");
+        }
+        Connections::Relayed => {
+            _ = writeln!(text, "{name}: connections: relayed by the daemon");
+        }
+    }
+    if process.connections_wait {
+        _ = writeln!(text, "{name}: nobody accepts now: connections wait");
+    }
+    if let Some(said) = &process.status_text {
+        _ = writeln!(text, "{name}: says: {said}");
     }
     if process.crashes_in_a_row > 0 {
         let row = process.crashes_in_a_row;
@@ -86,20 +101,11 @@ fn details(text: &mut String, process: &ProcessReport) {
         let wait = span(seconds);
         _ = writeln!(text, "{name}: next attempt in {wait}; restart acts at once");
     }
-    if let Some(exit) = &process.last_exit {
-        let (run, how, at) = (exit.run, &exit.text, exit.at);
-        _ = writeln!(text, "{name}: last exit: run {run}, {how}, at {at}");
+    if let Some(last) = &process.last_exit {
+        _ = writeln!(text, "{name}: last exit: {}", exit(last));
     }
-    if let Some(build) = &process.last_build {
-        let (id, mode, how) = (build.id, build.mode, word(build.outcome));
-        let took = span(build.seconds);
-        let errors = count(build.errors as u64, "error", "errors");
-        let warnings = count(build.warnings as u64, "warning", "warnings");
-        let at = build.at;
-        _ = writeln!(
-            text,
-            "{name}: last build: {id} ({mode}), {how} in {took}, {errors}, {warnings}, at {at}"
-        );
+    if let Some(last) = &process.last_build {
+        _ = writeln!(text, "{name}: last build: {}", build(last));
     }
     for event in &process.events {
         let (age, kind, what) = (span(event.age_seconds), word(event.kind), &event.text);
@@ -112,8 +118,7 @@ mod tests {
     use bpm_actors::{
         ids::{BuildId, RunId},
         report::{
-            Behind, BuildOutcome, Connections, EventKind, EventReport, Health, LastBuild, LastExit,
-            StateName,
+            Behind, BuildOutcome, EventKind, EventReport, Health, LastBuild, LastExit, StateName,
         },
         spec::{Mode, ProcessType},
     };
@@ -176,6 +181,9 @@ mod tests {
             uptime_seconds: None,
             crashes_in_a_row: 2,
             next_attempt_in_seconds: Some(3.25),
+            connections: Connections::Relayed,
+            connections_wait: true,
+            status_text: Some("loading 3 of 7".to_owned()),
             last_exit: None,
             last_build: None,
             events: Vec::new(),
@@ -198,11 +206,14 @@ name          type  state              mode  run  pid   up          health  rest
 main          rust  building, serving  dev   7    4711  1 min 21 s  ready   3         1
 web-frontend  npm   backing_off        dev   -    -     -           -       3         1
 
-main: what runs is NOT the newest: build_failed
+main: what runs is NOT the newest: build_failed (the newest attempt to build or start it failed)
 main: last exit: run 6, signal 9 (SIGKILL), at 2026-11-23T10:00:00Z
 main: last build: 9 (dev), failed in 4.1 s, 1 error, 2 warnings, at 2026-11-23T10:00:00Z
 main: 1 min 21 s ago: restarted: up (run 7, pid 4711, dev)
 
+web-frontend: connections: relayed by the daemon
+web-frontend: nobody accepts now: connections wait
+web-frontend: says: loading 3 of 7
 web-frontend: crashes in a row: 2
 web-frontend: next attempt in 3.2 s; restart acts at once"
         );

@@ -1,0 +1,127 @@
+//! Tools that only look, or wait until there is something to see.
+
+use rmcp::model::{Tool, ToolAnnotations};
+use serde_json::{Value, json};
+
+use super::{
+    GET_STATUS, MOST_PATIENCE, SEARCH_BUILD_LOG, SEARCH_LOGS, WAIT_FOR, WAIT_PATIENCE, always_load,
+    process,
+};
+use crate::{
+    mcp::schema::{input, output},
+    service::{StatusReport, WaitReport},
+};
+
+pub(super) fn get_status() -> Tool {
+    let description = "\
+What every process of this project does now: state, mode, run, pid, uptime, restarts, crashes and \
+when the next attempt comes, whether connections are held and wait, how the last run ended, the last \
+build, whether what runs is older than the newest build or the sources (`behind`), and the latest \
+events. Answers at once, also while a build or a \
+restart is under way, and does not keep dev mode alive.";
+    Tool::new(GET_STATUS, description, input(json!({}), &[]))
+        .with_title("What the processes do")
+        .with_raw_output_schema(output::<StatusReport>())
+        .with_annotations(reading())
+        .with_meta(always_load())
+}
+
+pub(super) fn search_logs() -> Tool {
+    let description = "\
+Search what a process printed (stdout and stderr) in one run, or show its last lines. The first \
+line of the answer says which run, how it ended, how many lines matched of how many, and what was \
+left out. Then the lines, oldest first: ` * ` marks a match, three spaces mark context. Without \
+head and tail: the last lines that fit into the answer.";
+    let parameters = search_parameters("run", "runs");
+    Tool::new(SEARCH_LOGS, description, input(parameters, &[]))
+        .with_title("Search the output of a process")
+        .with_annotations(reading())
+}
+
+pub(super) fn search_build_log() -> Tool {
+    let description = "\
+Search what cargo printed in one build of a process: all errors and warnings, without colours. The \
+answer looks like that of search_logs. Processes of type npm and command are not built.";
+    let parameters = search_parameters("build", "builds");
+    Tool::new(SEARCH_BUILD_LOG, description, input(parameters, &[]))
+        .with_title("Search the output of a build")
+        .with_annotations(reading())
+}
+
+pub(super) fn wait_for() -> Tool {
+    let description = "\
+Wait until something is so: `ready` (it serves, is ready, and nothing newer is on its way), `exit` \
+(the run that serves now has ended), `log` (a line of the current run matches `pattern`, also one \
+that was printed before), `build` (no build is under way). Answers at once when it is so already, \
+and early when it can no longer come, such as `ready` of a stopped process. When time runs out \
+`met` is false, which is no error: call it again to wait on. Better than asking get_status again and \
+again. restart waits for its outcome by itself.";
+    let parameters = json!({
+        "process": process(),
+        "until": {
+            "type": "string",
+            "enum": ["ready", "exit", "log", "build"],
+            "description": "What to wait for."
+        },
+        "pattern": {
+            "type": "string",
+            "description": "Only for until `log`, and required there: a Rust regex that the line must \
+                match. Case-sensitive unless it begins with (?i)."
+        },
+        "timeout_seconds": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": MOST_PATIENCE,
+            "description": format!("How long to wait at most: {WAIT_PATIENCE} by default, 0 only \
+                looks."),
+        },
+    });
+    Tool::new(WAIT_FOR, description, input(parameters, &["until"]))
+        .with_title("Wait for a process")
+        .with_raw_output_schema(output::<WaitReport>())
+        .with_annotations(reading())
+}
+
+fn search_parameters(one: &str, many: &str) -> Value {
+    json!({
+        "process": process(),
+        "pattern": {
+            "type": "string",
+            "description": "Only lines that match this Rust regex. Case-sensitive unless it begins \
+                with (?i). All lines without it."
+        },
+        "context_lines": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "How many lines to show before and after each match. Default 0."
+        },
+        "head": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "Show only the first so many matches; 0 only counts them."
+        },
+        "tail": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "Show only the last so many matches; 0 only counts them. Wins over head."
+        },
+        "index": {
+            "type": "integer",
+            "description": format!("Which {one}: -1 (the default) is the most recent, -2 the one \
+                before; 0 is the oldest of the {many} that are kept, 1 the one after.")
+        },
+        "stream": {
+            "type": "string",
+            "enum": ["stdout", "stderr"],
+            "description": "Only lines of this stream. Both without it."
+        },
+    })
+}
+
+fn reading() -> ToolAnnotations {
+    ToolAnnotations::new()
+        .read_only(true)
+        .destructive(false)
+        .idempotent(true)
+        .open_world(false)
+}
