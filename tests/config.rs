@@ -50,9 +50,12 @@ fn every_example_loads() {
     for expected in [
         "all-keys.mcp-run",
         "command.mcp-run",
+        "held-socket",
         "hello-server",
         "minimal-rust.mcp-run",
+        "next.mcp-run",
         "rust-and-npm.mcp-run",
+        "vite.mcp-run",
     ] {
         assert!(
             names.iter().any(|name| name == expected),
@@ -115,8 +118,9 @@ fn a_bad_file_is_exit_code_2_and_all_that_is_wrong_with_it() {
             format!(
                 "{0}:1: mcp_port = 70000: must be a port from 1 to 65535, or 0 to let the system choose\n\
                  {0}:5: process.main.arg = []: unknown key, did you mean args? valid for type = \"rust\": \
-                 type, cwd, env, stop_grace_seconds, in_place, target_dir, args, package, bin, features, \
-                 cargo_args\n",
+                 type, cwd, env, listen, port, overlap, ready, settle_seconds, stable_seconds, \
+                 watchdog_seconds, stop_grace_seconds, drain_seconds, in_place, target_dir, args, \
+                 package, bin, features, cargo_args\n",
                 file.display()
             )
         );

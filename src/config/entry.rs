@@ -35,6 +35,11 @@ pub(super) fn entries<'d>(parent: &str, table: &'d DeTable<'d>) -> Vec<Entry<'d>
     entries
 }
 
+/// The one of `entries` with this name.
+pub(super) fn find<'e, 'd>(entries: &'e [Entry<'d>], name: &str) -> Option<&'e Entry<'d>> {
+    entries.iter().find(|entry| entry.name == name)
+}
+
 impl<'d> Entry<'d> {
     /// The elements of a list; `None` if it is something else.
     pub(super) fn elements(&self) -> Option<Vec<Entry<'d>>> {

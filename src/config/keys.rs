@@ -18,14 +18,28 @@ pub(super) const TOP: [&str; 6] = [
 pub(super) const TYPES: [&str; 3] = ["rust", "npm", "command"];
 
 /// Keys of every `[process.NAME]`.
-const ANY: [&str; 6] = [
+const ANY: [&str; 14] = [
     "type",
     "cwd",
     "env",
+    "listen",
+    "port",
+    "overlap",
+    "ready",
+    "settle_seconds",
+    "stable_seconds",
+    "watchdog_seconds",
     "stop_grace_seconds",
+    "drain_seconds",
     "in_place",
     "target_dir",
 ];
+
+/// Keys of `ready` of which there is exactly one.
+pub(super) const PROBES: [&str; 5] = ["http", "tcp", "log", "notify", "exec"];
+
+/// How long a probe may take.
+const TIMEOUT: &str = "timeout_seconds";
 
 /// Further keys where cargo builds.
 const RUST: [&str; 5] = ["args", "package", "bin", "features", "cargo_args"];
@@ -43,8 +57,18 @@ pub(super) fn of_process(kind: Option<ProcessType>) -> Vec<&'static str> {
     own.concat()
 }
 
+/// The keys of a `ready` table.
+pub(super) fn of_ready() -> Vec<&'static str> {
+    let mut keys = PROBES.to_vec();
+    keys.push(TIMEOUT);
+    keys
+}
+
 /// Why `key` is not one of the file's own.
 pub(super) fn not_at_the_top(key: &str) -> String {
+    if key == "port" {
+        return "belongs in a [process.NAME] table; the port for agents is mcp_port".to_owned();
+    }
     if of_process(None).contains(&key) {
         return "belongs in a [process.NAME] table".to_owned();
     }
@@ -66,10 +90,22 @@ pub(super) fn not_in_process(key: &str, kind: Option<ProcessType>) -> String {
         "type = \"npm\" and type = \"command\""
     } else if TOP.contains(&key) && key != "process" {
         return "belongs at the top of the file, above the first [process.NAME]".to_owned();
+    } else if of_ready().contains(&key) {
+        let example = if key == TIMEOUT { "http" } else { key };
+        return format!("belongs to ready: write ready = {{ {example} = … }}");
     } else {
         return unknown(key, &valid, place);
     };
     format!("belongs to {owners}; valid {place}: {}", valid.join(", "))
+}
+
+/// Why `key` is none of a `ready` table.
+pub(super) fn not_in_ready(key: &str) -> String {
+    if of_process(None).contains(&key) {
+        // TOML gives the last header everything that follows.
+        return format!("the process's own {key} goes above its ready table");
+    }
+    unknown(key, &of_ready(), "in ready")
 }
 
 /// The type that the file names.

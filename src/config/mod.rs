@@ -3,11 +3,17 @@
 //! The daemon's `main` and, later, the reload ask for it. It knows TOML and the keys; it must not
 //! know actors' messages, sockets, or who runs what it describes.
 
+mod address;
+mod claims;
+mod closes_sockets;
 mod entry;
 mod keys;
 mod load;
 mod problem;
 mod process;
+mod ready;
+mod sockets;
+mod target;
 mod top;
 mod value;
 

@@ -86,6 +86,11 @@ impl<'d> Report<'d> {
         self.problems
     }
 
+    /// A key and its line, to point at from another one.
+    pub(super) fn place(&self, entry: &Entry<'_>) -> String {
+        format!("{} (line {})", entry.path, self.line_of(entry.at))
+    }
+
     fn add(&mut self, at: Option<usize>, subject: Option<String>, advice: String) {
         self.problems.push(Problem {
             line: at.map(|at| self.line_of(at)),

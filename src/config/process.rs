@@ -12,14 +12,17 @@ use bpm_actors::{
 };
 
 use super::{
-    entry::{Entry, entries},
+    claims::Claims,
+    entry::{Entry, entries, find},
     keys,
     problem::Report,
-    value,
+    ready, sockets, value,
 };
 
 /// The longest time between SIGTERM and SIGKILL, in seconds: a day.
 const MOST_GRACE: u32 = 86_400;
+/// The longest time that a new child is watched for, in seconds: a day.
+const MOST_STABLE: u32 = 86_400;
 /// The longest name: it becomes the name of a folder.
 const LONGEST_NAME: usize = 100;
 /// Arguments of cargo that the daemon gives itself.
@@ -31,6 +34,7 @@ struct Draft {
     cwd: Option<PathBuf>,
     env: Option<BTreeMap<String, String>>,
     stop_grace: Option<Duration>,
+    stable: Option<Duration>,
     command: Option<CommandLine>,
     target: CargoTarget,
 }
@@ -41,6 +45,7 @@ pub(super) fn read(
     process: &Entry<'_>,
     project: &Path,
     crash_policy: CrashPolicy,
+    claims: &mut Claims,
     report: &mut Report<'_>,
 ) -> Option<ProcessSpec> {
     let name = name(process, report);
@@ -52,6 +57,15 @@ pub(super) fn read(
     let kind = kind(process, &fields, report);
     let draft = draft(&fields, kind, project, report);
 
+    let place = sockets::Place {
+        name: process.name,
+        project,
+        command: draft.command.as_ref(),
+    };
+    let sockets = sockets::read(&fields, place, claims, report);
+    let drain = sockets::drain(&fields, report);
+    let readiness = ready::read(&fields, &sockets, report);
+    let watchdog = ready::watchdog(&fields, report);
     if matches!(kind, Some(ProcessType::Npm | ProcessType::Command)) {
         require_command(process, &fields, kind, report);
     }
@@ -62,9 +76,15 @@ pub(super) fn read(
     };
     let cwd = draft.cwd.unwrap_or_else(|| project.to_owned());
     let usual = ProcessSpec::new(name?, program, cwd, crash_policy);
+    let stop_grace = draft.stop_grace.unwrap_or(usual.stop_grace);
     Some(ProcessSpec {
         env: draft.env.unwrap_or_default(),
-        stop_grace: draft.stop_grace.unwrap_or(usual.stop_grace),
+        sockets,
+        readiness: readiness.unwrap_or(usual.readiness),
+        stop_grace,
+        drain: drain.unwrap_or(stop_grace),
+        stable: draft.stable.unwrap_or(usual.stable),
+        watchdog,
         ..usual
     })
 }
@@ -87,6 +107,7 @@ fn draft(
             "cwd" => draft.cwd = value::directory(field, project, report),
             "env" => draft.env = value::environment(field, report),
             "stop_grace_seconds" => draft.stop_grace = value::seconds(field, MOST_GRACE, report),
+            "stable_seconds" => draft.stable = value::seconds(field, MOST_STABLE, report),
             "in_place" => target.in_place = value::flag(field, report).unwrap_or_default(),
             "target_dir" => target.target_dir = value::path(field, project, report),
             "args" => target.args = texts(field, report),
@@ -94,7 +115,10 @@ fn draft(
             "bin" => target.bin = value::word(field, report),
             "features" => target.features = words(field, report),
             "cargo_args" => target.cargo_args = cargo_args(field, report),
-            "command" => draft.command = command(field, report),
+            // Read together, when all of them are there.
+            "listen" | "port" | "overlap" | "drain_seconds" | "ready" | "settle_seconds"
+            | "watchdog_seconds" => {}
+            "command" => draft.command = value::command(field, report),
             name => report.reject(field, keys::not_in_process(name, kind)),
         }
     }
@@ -125,7 +149,7 @@ fn no_table(process: &Entry<'_>) -> String {
 }
 
 fn kind(process: &Entry<'_>, fields: &[Entry<'_>], report: &mut Report<'_>) -> Option<ProcessType> {
-    let Some(field) = fields.iter().find(|field| field.name == "type") else {
+    let Some(field) = find(fields, "type") else {
         if !keys::is_misspelt("type", &keys::of_process(None), fields) {
             report.reject(process, "lacks a type: \"rust\", \"npm\" or \"command\"");
         }
@@ -160,20 +184,6 @@ fn require_command(
             "lacks a command, such as command = [\"npm\", \"run\", \"dev\"]",
         );
     }
-}
-
-fn command(field: &Entry<'_>, report: &mut Report<'_>) -> Option<CommandLine> {
-    let mut words = value::list(field, report, value::text)?;
-    if words.first().is_none_or(String::is_empty) {
-        report.reject(
-            field,
-            "must begin with a program, such as [\"npm\", \"run\", \"dev\"]",
-        );
-        return None;
-    }
-    let args = words.split_off(1);
-    let program = words.pop()?;
-    Some(CommandLine { program, args })
 }
 
 fn cargo_args(field: &Entry<'_>, report: &mut Report<'_>) -> Vec<String> {

@@ -7,7 +7,8 @@ use toml::de::DeTable;
 
 use super::{
     Config, FILE_NAME, InvalidConfig,
-    entry::{Entry, entries},
+    claims::Claims,
+    entry::{Entry, entries, find},
     keys,
     problem::Report,
     process, value,
@@ -64,10 +65,14 @@ fn read(fields: &[Entry<'_>], project: &Path, report: &mut Report<'_>) -> Option
     if processes.is_none() && !keys::is_misspelt("process", &keys::TOP, fields) {
         report.lacks("lacks a process: add a [process.NAME] table");
     }
+    let mut claims = Claims::default();
+    if let (Some(field), Some(port)) = (find(fields, "mcp_port"), mcp_port) {
+        claims.take_mcp(field, port, report);
+    }
     Some(Config {
         project_dir: project.to_owned(),
         file: project.join(FILE_NAME),
-        processes: read_processes(processes?, project, waits.policy(), report),
+        processes: read_processes(processes?, project, waits.policy(), &mut claims, report),
         mcp_port: mcp_port?,
         dev_timeout: dev_timeout.unwrap_or(DEV_TIMEOUT).max(LEAST_TIMEOUT),
     })
@@ -77,6 +82,7 @@ fn read_processes(
     field: &Entry<'_>,
     project: &Path,
     policy: CrashPolicy,
+    claims: &mut Claims,
     report: &mut Report<'_>,
 ) -> Vec<ProcessSpec> {
     let Some(table) = field.value.as_table() else {
@@ -92,7 +98,7 @@ fn read_processes(
     }
     processes
         .iter()
-        .filter_map(|entry| process::read(entry, project, policy, report))
+        .filter_map(|entry| process::read(entry, project, policy, claims, report))
         .collect()
 }
 
@@ -130,10 +136,7 @@ impl Waits {
     /// A first wait that somebody wrote down must not be above the longest one. The default may:
     /// who writes only a short longest wait means just that, and waits are capped.
     fn check(&self, fields: &[Entry<'_>], report: &mut Report<'_>) {
-        let (Some(initial), Some(field)) = (
-            self.initial,
-            fields.iter().find(|field| field.name == INITIAL),
-        ) else {
+        let (Some(initial), Some(field)) = (self.initial, find(fields, INITIAL)) else {
             return;
         };
         // Where it is there but wrong, that is said already.

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bpm_actors::spec::CommandLine;
 use toml::de::DeValue;
 
 use super::{
@@ -103,6 +104,20 @@ pub(super) fn seconds(entry: &Entry<'_>, most: u32, report: &mut Report<'_>) -> 
     Duration::try_from_secs_f64(seconds).ok()
 }
 
+/// A time in seconds, fractions allowed, above 0 and up to `most`; at least a millisecond.
+pub(super) fn seconds_above_zero(
+    entry: &Entry<'_>,
+    most: u32,
+    report: &mut Report<'_>,
+) -> Option<Duration> {
+    let fits = |seconds: f64| seconds > 0.0 && seconds <= f64::from(most);
+    let advice = || format!("must be a number of seconds above 0 and up to {most}");
+    let seconds = number(entry, fits, advice, report)?;
+    let duration = Duration::try_from_secs_f64(seconds).ok()?;
+    // What is absurdly small is rounded up, not to nothing.
+    Some(duration.max(Duration::from_millis(1)))
+}
+
 /// A time in hours, fractions allowed, above 0 and up to a year.
 pub(super) fn hours(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<Duration> {
     const MOST: f64 = 8760.0;
@@ -148,6 +163,23 @@ pub(super) fn directory(
         ),
     );
     None
+}
+
+/// A program and its arguments.
+pub(super) fn command(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<CommandLine> {
+    let mut words = list(entry, report, text)?;
+    if words.first().is_none_or(String::is_empty) {
+        let example = match entry.name {
+            "exec" => "[\"./check\"]",
+            _ => "[\"npm\", \"run\", \"dev\"]",
+        };
+        let advice = format!("must begin with a program, such as {example}");
+        report.reject(entry, advice);
+        return None;
+    }
+    let args = words.split_off(1);
+    let program = words.pop()?;
+    Some(CommandLine { program, args })
 }
 
 /// A table of variables.

@@ -14,7 +14,8 @@ fn a_misspelt_key_names_the_nearest_valid_one() {
              dev_timeout_hours, dev_crash_wait_seconds, release_crash_backoff_initial_seconds, \
              release_crash_backoff_max_seconds, process",
             "4: process.main.stop_grace_second = 1: unknown key, did you mean stop_grace_seconds? \
-             valid for type = \"rust\": type, cwd, env, stop_grace_seconds, in_place, target_dir, \
+             valid for type = \"rust\": type, cwd, env, listen, port, overlap, ready, settle_seconds, stable_seconds, \
+             watchdog_seconds, stop_grace_seconds, drain_seconds, in_place, target_dir, \
              args, package, bin, features, cargo_args",
         ]
     );
@@ -45,6 +46,12 @@ fn a_misspelt_key_names_the_nearest_valid_one() {
         ("typ", "type"),
         ("targetdir", "target_dir"),
         ("cargo-args", "cargo_args"),
+        ("listens", "listen"),
+        ("ports", "port"),
+        ("readiness", "ready"),
+        ("drain", "drain_seconds"),
+        ("settle", "settle_seconds"),
+        ("watchdog", "watchdog_seconds"),
     ] {
         assert_eq!(
             keys::nearest(wrong, &keys::of_process(None)),
@@ -53,7 +60,6 @@ fn a_misspelt_key_names_the_nearest_valid_one() {
         );
     }
     assert_eq!(keys::nearest("zzz", &keys::TOP), None);
-    assert_eq!(keys::nearest("ready", &keys::of_process(None)), None);
 }
 
 #[test]
@@ -61,6 +67,17 @@ fn a_key_in_the_wrong_place_says_where_it_belongs() {
     assert_eq!(
         wrong_at_the_top("args = []"),
         ["1: args = []: belongs in a [process.NAME] table"]
+    );
+    assert_eq!(
+        wrong("port = 3001\n[process.main]\ntype = \"rust\"\n"),
+        ["1: port = 3001: belongs in a [process.NAME] table; the port for agents is mcp_port"]
+    );
+    assert_eq!(
+        wrong_in_rust("http = \"http://localhost/\"\ntimeout_seconds = 3"),
+        [
+            "5: process.main.http = \"http://localhost/\": belongs to ready: write ready = { http = … }",
+            "6: process.main.timeout_seconds = 3: belongs to ready: write ready = { http = … }",
+        ]
     );
     assert_eq!(
         wrong("[process.main]\ntype = \"rust\"\nmcp_port = 3001\n"),
@@ -84,15 +101,16 @@ fn a_key_in_the_wrong_place_says_where_it_belongs() {
         wrong_in_rust("command = [\"x\"]"),
         [
             "5: process.main.command = [\"x\"]: belongs to type = \"npm\" and type = \"command\"; valid \
-             for type = \"rust\": type, cwd, env, stop_grace_seconds, in_place, target_dir, args, \
+             for type = \"rust\": type, cwd, env, listen, port, overlap, ready, settle_seconds, stable_seconds, \
+             watchdog_seconds, stop_grace_seconds, drain_seconds, in_place, target_dir, args, \
              package, bin, features, cargo_args"
         ]
     );
     assert_eq!(
         wrong("mcp_port = 1\n[process.web]\ntype = \"npm\"\ncommand = [\"npm\"]\nbin = \"x\"\n"),
         [
-            "5: process.web.bin = \"x\": belongs to type = \"rust\"; valid for type = \"npm\": type, \
-             cwd, env, stop_grace_seconds, in_place, target_dir, command"
+            "5: process.web.bin = \"x\": belongs to type = \"rust\"; valid for type = \"npm\": type, cwd, env, listen, port, overlap, ready, settle_seconds, stable_seconds, \
+             watchdog_seconds, stop_grace_seconds, drain_seconds, in_place, target_dir, command"
         ]
     );
 }

@@ -1,10 +1,14 @@
 mod file;
 mod hostile;
 mod keys;
+mod ready;
+mod sockets;
 mod valid;
 mod values;
 
 use std::path::Path;
+
+use bpm_actors::spec::ProcessSpec;
 
 use super::Config;
 
@@ -32,4 +36,10 @@ fn wrong_at_the_top(line: &str) -> Vec<String> {
 /// What is wrong with a line of a rust process.
 fn wrong_in_rust(line: &str) -> Vec<String> {
     wrong(&format!("{MINIMAL}{line}\n"))
+}
+
+/// What lines of a rust process mean.
+fn in_rust(lines: &str) -> ProcessSpec {
+    let mut config = parse(&format!("{MINIMAL}{lines}\n"));
+    config.processes.remove(0)
 }
