@@ -44,6 +44,7 @@ pub(crate) struct Profile {
 #[derive(Debug, Deserialize)]
 pub(crate) struct CompilerMessage {
     pub(crate) manifest_path: Option<PathBuf>,
+    pub(crate) target: Option<Target>,
     pub(crate) message: Finding,
 }
 
@@ -68,6 +69,17 @@ pub(crate) struct Span {
     pub(crate) line_start: usize,
     pub(crate) column_start: usize,
     pub(crate) is_primary: bool,
+    /// The lines of the source that it covers.
+    #[serde(default)]
+    pub(crate) text: Vec<SourceLine>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct SourceLine {
+    pub(crate) text: String,
+    /// From which character, from 1, to before which one.
+    pub(crate) highlight_start: usize,
+    pub(crate) highlight_end: usize,
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 
 mod cargo;
 mod direnv;
+mod findings;
 mod heard;
 mod order;
 mod spawner;
