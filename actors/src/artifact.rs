@@ -1,5 +1,7 @@
 //! What a start needs, and what a build tells about itself.
 
+mod sources;
+
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -11,6 +13,8 @@ use std::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use self::sources::Sources;
+pub(crate) use self::sources::is_later;
 use crate::{
     ids::{BuildId, JobId, ProcessName},
     spec::Mode,
@@ -30,32 +34,6 @@ pub struct Artifact {
     /// What it was built from, as far as cargo tells.
     pub sources: Sources,
 }
-
-/// The files that a program was built from. Clones share them; all are equal to each other, because
-/// they say nothing about the program itself.
-#[derive(Clone, Debug, Default)]
-pub struct Sources {
-    /// The files; empty where nothing is built or nothing is known.
-    pub files: Arc<[PathBuf]>,
-    /// When the build began.
-    pub read_at: Option<SystemTime>,
-}
-
-impl Sources {
-    /// Whether one of the files was changed after the build began, or is gone. Asks the file system.
-    #[must_use]
-    pub fn changed(&self) -> bool {
-        false
-    }
-}
-
-impl PartialEq for Sources {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Sources {}
 
 /// Changes to the environment, and the files that they depend upon.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    artifact::{Artifact, BuildFailure, BuildReport, BuildStarted, Built, CargoVariables, Sources},
+    artifact::{Artifact, BuildFailure, BuildReport, BuildStarted, Built, CargoVariables},
     build::{
         artifacts::{CopyError, Shelf},
         binary::{Binary, Choice, NoBinary, Products, default_run},
@@ -21,6 +21,7 @@ use crate::{
         diagnostics::{Diagnostics, Findings, summary},
         direnv::Evaluation,
         follow::{LogWriter, Told, follow},
+        inputs,
         job::{Done, Job, Outcome, failure},
         messages::Metadata,
         output::capture,
@@ -57,6 +58,7 @@ pub(crate) async fn compile(
         mode,
         build,
         tool,
+        began: SystemTime::now(),
     };
     let child = match job.spawn(&run.launch(&run.tool.cargo, cargo::arguments(target, mode))) {
         Ok(child) => child,
@@ -114,6 +116,8 @@ struct CargoRun<'a> {
     mode: Mode,
     build: BuildId,
     tool: Tool,
+    /// Before cargo looked at any file.
+    began: SystemTime,
 }
 
 /// What a run of cargo came to.
@@ -217,6 +221,8 @@ impl CargoRun<'_> {
             },
         };
         let variables = self.variables(products, &binary).await;
+        let (inputs, began) = (products.inputs(&binary), self.began);
+        let sources = spawn_blocking(move || inputs::sources(&inputs, began)).await;
         let program = if self.target.in_place {
             binary.path
         } else {
@@ -229,7 +235,8 @@ impl CargoRun<'_> {
             mode: self.mode,
             program,
             environment: self.job.environment(evaluation, variables),
-            sources: Sources::default(),
+            // Broken off only when the daemon ends.
+            sources: sources.unwrap_or_default(),
         })
     }
 

@@ -31,6 +31,7 @@ pub(crate) struct Artifact {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Target {
     pub(crate) name: String,
+    pub(crate) src_path: Option<PathBuf>,
     pub(crate) kind: Vec<String>,
     #[serde(default)]
     pub(crate) crate_types: Vec<String>,
@@ -84,6 +85,8 @@ pub(crate) struct SourceLine {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct BuildScript {
+    #[serde(default)]
+    pub(crate) package_id: String,
     #[serde(default)]
     pub(crate) linked_paths: Vec<String>,
     pub(crate) out_dir: Option<PathBuf>,

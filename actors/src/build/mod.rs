@@ -15,6 +15,7 @@ pub(crate) mod complaint;
 pub(crate) mod diagnostics;
 pub(crate) mod direnv;
 pub(crate) mod follow;
+pub(crate) mod inputs;
 pub(crate) mod job;
 pub(crate) mod known;
 pub(crate) mod messages;

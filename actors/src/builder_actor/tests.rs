@@ -6,5 +6,6 @@ mod direnv;
 mod findings;
 mod heard;
 mod order;
+mod sources;
 mod spawner;
 mod stage;
