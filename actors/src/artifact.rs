@@ -1,5 +1,7 @@
 //! What a start needs, and what a build tells about itself.
 
+mod sources;
+
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -11,6 +13,8 @@ use std::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use self::sources::Sources;
+pub(crate) use self::sources::is_later;
 use crate::{
     ids::{BuildId, JobId, ProcessName},
     spec::Mode,
@@ -39,32 +43,6 @@ impl Artifact {
         self.program == other.program
     }
 }
-
-/// The files that a program was built from. Clones share them; all are equal to each other, because
-/// they say nothing about the program itself.
-#[derive(Clone, Debug, Default)]
-pub struct Sources {
-    /// The files; empty where nothing is built or nothing is known.
-    pub files: Arc<[PathBuf]>,
-    /// When the build began.
-    pub read_at: Option<SystemTime>,
-}
-
-impl Sources {
-    /// Whether one of the files was changed after the build began, or is gone. Asks the file system.
-    #[must_use]
-    pub fn changed(&self) -> bool {
-        false
-    }
-}
-
-impl PartialEq for Sources {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Sources {}
 
 /// Changes to the environment, and the files that they depend upon.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -175,13 +153,18 @@ pub struct BuildReport {
     pub error_count: usize,
     /// How many warnings there were in all.
     pub warning_count: usize,
-    /// How many of both the process's build before did not have.
+    /// How many of both the process's build before, of either mode, did not have; 0 for the first
+    /// build of a daemon, which is compared with nothing. A finding is recognised by level, code,
+    /// file, message and the text that it points at, so that moved lines change nothing.
     pub new_count: usize,
-    /// How many of the build before were not reported again.
+    /// How many of the build before are gone. What a failed build did not come to counts as still
+    /// there, and so do the warnings of what had an error, because the compiler did not come to them.
     pub fixed_count: usize,
-    /// The first errors and, behind them, new warnings; each once, at most
+    /// The first errors and, behind them, warnings that are new; each once, at most
     /// [`BuildReport::MOST_SHOWN`].
     pub errors: Vec<Diagnostic>,
+    /// How many errors and warnings are not in `errors`; the build log has them.
+    pub omitted_count: usize,
 }
 
 impl BuildReport {
@@ -189,6 +172,8 @@ impl BuildReport {
     pub const MOST_SHOWN: usize = 10;
     /// How long the rendered text of one error may be, in bytes.
     pub const MOST_RENDERED: usize = 2_000;
+    /// The same of one warning.
+    pub const MOST_RENDERED_WARNING: usize = 500;
 }
 
 /// One finding of the compiler.
@@ -208,7 +193,7 @@ pub struct Diagnostic {
     pub message: String,
     /// The finding as the compiler shows it, without colours.
     pub rendered: String,
-    /// Whether the build before did not have it.
+    /// Whether the build before did not have it; false where there was no build before.
     pub new: bool,
 }
 

@@ -16,6 +16,7 @@
 //! It must not know what a build is for: modes, crashes and swaps are the process's.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, HashMap},
     rc::Rc,
     sync::Arc,
@@ -30,7 +31,7 @@ use crate::{
     build::{
         direnv::Evaluation,
         environment::BaseEnvironment,
-        job::{Job, Need, Outcome, Prepared, Step, Workshop},
+        job::{Done, Job, Need, Outcome, Prepared, Step, Workshop},
         nursery::Nursery,
         queue::Queue,
     },
@@ -105,6 +106,7 @@ impl BuilderActor {
                 nursery: Nursery::new(children),
                 builds,
                 log,
+                known: RefCell::default(),
             }),
             customers: HashMap::new(),
             queue: Queue::new(),
@@ -173,14 +175,19 @@ impl BuilderActor {
                 log::error!("{}: the builder broke off: {error}", task.process);
                 let reason = format!("the builder broke off: {error}");
                 let report = None;
-                Some(Step::Done(Err(BuildFailure { reason, report })))
+                Some(Err(BuildFailure { reason, report }).into())
             };
             match end.unwrap_or_else(broken) {
                 None => {}
                 Some(Step::Ready(prepared)) => {
                     self.queue.push(task.process, task.job, *prepared);
                 }
-                Some(Step::Done(outcome)) => {
+                Some(Step::Done(done)) => {
+                    let Done { outcome, known } = *done;
+                    if let Some(known) = known {
+                        let name = task.process.clone();
+                        self.shop.known.borrow_mut().insert(name, Rc::new(known));
+                    }
                     // The place that was kept for it, if it did not come as far as cargo.
                     self.queue.cancel(&task.process, task.job);
                     tell(customer, task.job, outcome);

@@ -190,6 +190,7 @@ pub struct Picture {
     crashes_in_a_row: u32,
     next_attempt: Option<Instant>,
     connections_wait: bool,
+    is_ending: bool,
     said: Option<Arc<str>>,
     sources: Sources,
     history: History,
@@ -229,6 +230,7 @@ impl Picture {
             },
             works: serving.is_some_and(|run| works(spec, run)),
             connections_wait: waits(spec, machine),
+            is_ending: machine.is_ending(),
             said: shown.said,
             sources: serving
                 .map(|run| run.artifact.sources.clone())
@@ -291,6 +293,10 @@ impl Snapshot for Picture {
 
     fn sources(&self) -> Sources {
         self.sources.clone()
+    }
+
+    fn is_ending(&self) -> bool {
+        self.is_ending
     }
 
     fn unbuilt(&self, now: Instant) -> Option<EventReport> {

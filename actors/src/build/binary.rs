@@ -2,7 +2,7 @@
 //! environment.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -10,6 +10,7 @@ use crate::{
     artifact::CargoVariables,
     build::{
         environment::Variables,
+        inputs::{Inputs, LocalPackage},
         messages::{Artifact, BuildScript, Package},
     },
     ids::ProcessName,
@@ -22,6 +23,8 @@ pub(crate) struct Products {
     linked_folders: Vec<LinkedFolder>,
     linking: Linking,
     library_folders: BTreeSet<PathBuf>,
+    /// By package id.
+    local: BTreeMap<String, LocalPackage>,
 }
 
 /// A program that cargo made.
@@ -97,9 +100,21 @@ impl NoBinary {
     }
 }
 
+impl Binary {
+    /// Where cargo puts all that it makes for this profile.
+    fn profile_folder(&self) -> Option<&Path> {
+        let folder = self.path.parent()?;
+        match self.kind {
+            Kind::Bin => Some(folder),
+            Kind::Example => Some(folder.parent().unwrap_or(folder)),
+        }
+    }
+}
+
 impl Products {
     /// cargo made something, or found that it had made it before.
     pub(crate) fn note(&mut self, artifact: Artifact) {
+        self.note_package(&artifact);
         let has = |kind: &str| artifact.target.kind.iter().any(|k| k == kind);
         let makes = |kind: &str| artifact.target.crate_types.iter().any(|k| k == kind);
         let linking = match (makes("dylib"), makes("cdylib")) {
@@ -134,8 +149,32 @@ impl Products {
         }
     }
 
+    fn note_package(&mut self, artifact: &Artifact) {
+        if !is_local(&artifact.package_id) {
+            return;
+        }
+        let known = self.local.entry(artifact.package_id.clone());
+        let package = known.or_insert_with(|| LocalPackage {
+            manifest: artifact.manifest_path.clone(),
+            out_dir: None,
+            script: None,
+        });
+        if artifact
+            .target
+            .kind
+            .iter()
+            .any(|kind| kind == "custom-build")
+        {
+            package.script.clone_from(&artifact.target.src_path);
+        }
+    }
+
     /// A build script told where libraries are.
     pub(crate) fn note_script(&mut self, script: BuildScript) {
+        // cargo has told of the script itself before.
+        if let Some(package) = self.local.get_mut(&script.package_id) {
+            package.out_dir.clone_from(&script.out_dir);
+        }
         for path in script.linked_paths {
             // `native=/path`, `all=/path`, or the path alone.
             let folder = match path.split_once('=') {
@@ -178,6 +217,21 @@ impl Products {
         }
     }
 
+    /// Which files this program was made from, as far as messages tell.
+    pub(crate) fn inputs(&self, binary: &Binary) -> Inputs {
+        let packages: Vec<_> = self.local.values().cloned().collect();
+        let out_dirs = packages
+            .iter()
+            .filter_map(|package| package.out_dir.clone());
+        let profile = binary.profile_folder().map(Path::to_owned);
+        Inputs {
+            dep_info: binary.path.with_extension("d"),
+            manifest: binary.manifest_path.clone(),
+            made: profile.into_iter().chain(out_dirs).collect(),
+            packages,
+        }
+    }
+
     /// Whether the program needs Rust's own dynamic libraries.
     pub(crate) fn needs_rust_libraries(&self) -> bool {
         self.linking == Linking::DynamicRust
@@ -197,12 +251,9 @@ impl Products {
     }
 
     fn libraries(&self, binary: &Binary, rust_libraries: Option<PathBuf>) -> Vec<PathBuf> {
-        let Some(mut profile) = binary.path.parent() else {
+        let Some(profile) = binary.profile_folder() else {
             return Vec::new();
         };
-        if binary.kind == Kind::Example {
-            profile = profile.parent().unwrap_or(profile);
-        }
         // As in cargo: a system folder that a build script names must not come before the system's
         // own order.
         let is_ours = |linked: &&LinkedFolder| {
@@ -259,6 +310,11 @@ fn package_variables(binary: &Binary, cargo: &Path) -> Variables {
         set("CARGO_PKG_VERSION_PRE", pre.as_ref());
     }
     variables
+}
+
+/// Whether a package is built from a folder, rather than from what was fetched.
+fn is_local(package_id: &str) -> bool {
+    package_id.starts_with("path+") || package_id.contains("(path+")
 }
 
 /// From `path+file:///p/dir#name@1.0.0`, `path+file:///p/name#1.0.0`, or, before cargo 1.77,

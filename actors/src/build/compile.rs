@@ -12,19 +12,17 @@ use tokio::{
 };
 
 use crate::{
-    artifact::{
-        Artifact, BuildFailure, BuildReport, BuildStarted, Built, CargoVariables, Diagnostic,
-        Sources,
-    },
+    artifact::{Artifact, BuildFailure, BuildReport, BuildStarted, Built, CargoVariables},
     build::{
         artifacts::{CopyError, Shelf},
         binary::{Binary, Choice, NoBinary, Products, default_run},
         cargo::{self, Tool},
         complaint::plain,
-        diagnostics::{Diagnostics, summary},
+        diagnostics::{Diagnostics, Findings, summary},
         direnv::Evaluation,
         follow::{LogWriter, Told, follow},
-        job::{Job, Outcome, failure},
+        inputs,
+        job::{Done, Job, Outcome, failure},
         messages::Metadata,
         output::capture,
         search_path::resolve,
@@ -46,10 +44,13 @@ pub(crate) async fn compile(
     target: &CargoTarget,
     mode: Mode,
     evaluation: Evaluation,
-) -> Outcome {
-    let spec = &job.customer.spec;
+) -> Done {
+    let cwd = &job.customer.spec.cwd;
     let variables = job.shop.base.with(&evaluation.changes);
-    let tool = cargo::find(variables, &spec.cwd).map_err(|e| failure(&e))?;
+    let tool = match cargo::find(variables, cwd) {
+        Ok(tool) => tool,
+        Err(error) => return Err(failure(&error)).into(),
+    };
     let build = job.shop.builds.next();
     let run = CargoRun {
         job,
@@ -57,15 +58,19 @@ pub(crate) async fn compile(
         mode,
         build,
         tool,
+        began: SystemTime::now(),
     };
-    let child = job.spawn(&run.launch(&run.tool.cargo, cargo::arguments(target, mode)));
-    let child = child.map_err(|e| failure(&e))?;
+    let child = match job.spawn(&run.launch(&run.tool.cargo, cargo::arguments(target, mode))) {
+        Ok(child) => child,
+        Err(error) => return Err(failure(&error)).into(),
+    };
     let begun = Instant::now();
     let log = run.begin();
     log.write(Stream::Stderr, evaluation.said.clone()).await;
 
     let tree = child.tree;
-    let told = follow(child, &log).await;
+    let before = job.known();
+    let told = follow(child, &log, Diagnostics::against(before.clone())).await;
     if !told.as_ref().is_ok_and(Told::is_orderly) {
         job.shop.nursery.end(&[tree]).await;
     }
@@ -73,25 +78,36 @@ pub(crate) async fn compile(
         Ok(told) => run.judge(told, evaluation).await,
         Err(error) => {
             let message = format!("cannot read what cargo prints: {error}");
-            Verdict::failed(&Diagnostics::default(), vec![plain(&message, "")])
+            let mut diagnostics = Diagnostics::against(before);
+            diagnostics.note_complaint(plain(&message, ""));
+            Verdict {
+                artifact: None,
+                findings: diagnostics.conclude(None, &job.shop.project),
+                complaint: None,
+            }
         }
     };
     if let Some(complaint) = &verdict.complaint {
         log.write(Stream::Stderr, format!("error: {complaint}\n").into())
             .await;
     }
+    let found = verdict.findings;
     let report = BuildReport {
         id: build,
         mode,
         at: SystemTime::now(),
         took: begun.elapsed(),
-        error_count: verdict.error_count,
-        warning_count: verdict.warning_count,
-        new_count: 0,
-        fixed_count: 0,
-        errors: verdict.errors,
+        error_count: found.error_count,
+        warning_count: found.warning_count,
+        new_count: found.new_count,
+        fixed_count: found.fixed_count,
+        omitted_count: found.error_count + found.warning_count - found.shown.len(),
+        errors: found.shown,
     };
-    run.end(verdict.artifact, report)
+    Done {
+        outcome: run.end(verdict.artifact, report),
+        known: Some(found.known),
+    }
 }
 
 struct CargoRun<'a> {
@@ -100,28 +116,16 @@ struct CargoRun<'a> {
     mode: Mode,
     build: BuildId,
     tool: Tool,
+    /// Before cargo looked at any file.
+    began: SystemTime,
 }
 
 /// What a run of cargo came to.
 struct Verdict {
     artifact: Option<Artifact>,
-    error_count: usize,
-    warning_count: usize,
-    errors: Vec<Diagnostic>,
+    findings: Findings,
     /// What cargo knows nothing of, so that it must be said in the log.
     complaint: Option<String>,
-}
-
-impl Verdict {
-    fn failed(diagnostics: &Diagnostics, errors: Vec<Diagnostic>) -> Self {
-        Self {
-            artifact: None,
-            error_count: diagnostics.error_count.max(errors.len()),
-            warning_count: diagnostics.warning_count,
-            errors,
-            complaint: None,
-        }
-    }
 }
 
 /// cargo succeeded, but there is nothing to run.
@@ -180,38 +184,25 @@ impl CargoRun<'_> {
     }
 
     async fn judge(&self, told: Told, evaluation: Evaluation) -> Verdict {
-        let (diagnostics, project) = (told.diagnostics, &self.job.shop.project);
-        if told.exit != Some(Exit::Code(0)) {
-            let cwd = &self.job.customer.spec.cwd;
-            let (error_count, warning_count) = (diagnostics.error_count, diagnostics.warning_count);
-            let mut errors = diagnostics.first_errors(project);
-            if errors.is_empty() {
-                errors.push(told.complaint.into_error(told.exit, cwd, project));
-            }
-            return Verdict {
-                artifact: None,
-                error_count: error_count.max(errors.len()),
-                warning_count,
-                errors,
-                complaint: None,
-            };
-        }
-        match self.take(&told.products, evaluation).await {
-            Ok(artifact) => Verdict {
-                artifact: Some(artifact),
-                error_count: diagnostics.error_count,
-                warning_count: diagnostics.warning_count,
-                errors: Vec::new(),
-                complaint: None,
-            },
-            Err(unusable) => {
-                let complaint = unusable.to_string();
-                let errors = vec![plain(&complaint, "")];
-                Verdict {
-                    complaint: Some(complaint),
-                    ..Verdict::failed(&diagnostics, errors)
+        let (mut diagnostics, project) = (told.diagnostics, &self.job.shop.project);
+        let (mut artifact, mut unusable) = (None, None);
+        if told.exit == Some(Exit::Code(0)) {
+            match self.take(&told.products, evaluation).await {
+                Ok(taken) => artifact = Some(taken),
+                Err(error) => {
+                    let error = error.to_string();
+                    diagnostics.note_complaint(plain(&error, ""));
+                    unusable = Some(error);
                 }
             }
+        } else if !diagnostics.has_errors() {
+            let cwd = &self.job.customer.spec.cwd;
+            diagnostics.note_complaint(told.complaint.into_error(told.exit, cwd, project));
+        }
+        Verdict {
+            artifact,
+            findings: diagnostics.conclude(told.exit, project),
+            complaint: unusable,
         }
     }
 
@@ -230,6 +221,8 @@ impl CargoRun<'_> {
             },
         };
         let variables = self.variables(products, &binary).await;
+        let (inputs, began) = (products.inputs(&binary), self.began);
+        let sources = spawn_blocking(move || inputs::sources(&inputs, began)).await;
         let program = if self.target.in_place {
             binary.path
         } else {
@@ -242,7 +235,8 @@ impl CargoRun<'_> {
             mode: self.mode,
             program,
             environment: self.job.environment(evaluation, variables),
-            sources: Sources::default(),
+            // Broken off only when the daemon ends.
+            sources: sources.unwrap_or_default(),
         })
     }
 

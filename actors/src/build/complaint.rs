@@ -122,7 +122,7 @@ pub(crate) fn plain(message: &str, rendered: &str) -> Diagnostic {
         column: None,
         rendered: middle_cut(rendered, BuildReport::MOST_RENDERED),
         message: head(message, MOST_MESSAGE),
-        new: true,
+        new: false,
     }
 }
 

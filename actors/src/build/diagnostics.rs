@@ -1,8 +1,10 @@
-//! Findings of the compiler: counted, the first ones kept, and placed within the project.
+//! Findings of the compiler: each counted once, compared with those of the build before, the first
+//! ones kept and placed within the project.
 
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
 use anstream::adapter::strip_str;
@@ -11,9 +13,12 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::{
     artifact::{BuildReport, Diagnostic},
     build::{
-        messages::{CompilerMessage, Finding},
+        known::{Coverage, Identity, Known, Origin, Severity, Unit, hash, pointed_at},
+        messages::{Artifact, CompilerMessage, Finding, Span, Target},
         output::head,
+        source_path::{place, straight},
     },
+    exit::Exit,
     spec::Project,
 };
 
@@ -23,13 +28,36 @@ const MOST_REMEMBERED: usize = 100_000;
 /// What the compiler found in one build.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
-    pub(crate) error_count: usize,
-    pub(crate) warning_count: usize,
-    first: Vec<Unplaced>,
+    /// What was known before; `None` if there was no build.
+    before: Option<Rc<Known>>,
+    error_count: usize,
+    warning_count: usize,
+    new_count: usize,
+    errors: Vec<Unplaced>,
+    new_warnings: Vec<Unplaced>,
+    /// What was counted.
     seen: HashSet<u128>,
+    /// What people were shown: what is counted once may be worded in two ways.
+    shown: HashSet<u128>,
+    now: Known,
+    compiled: HashSet<Unit>,
+    failed: HashSet<Unit>,
 }
 
-/// An error whose file is still named as rustc names it: relative to the root of its workspace.
+/// All that one build found.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    pub(crate) error_count: usize,
+    pub(crate) warning_count: usize,
+    pub(crate) new_count: usize,
+    pub(crate) fixed_count: usize,
+    /// The first errors and, behind them, new warnings.
+    pub(crate) shown: Vec<Diagnostic>,
+    /// What the next build is compared with.
+    pub(crate) known: Known,
+}
+
+/// A finding whose file is still named as rustc names it: relative to the root of its workspace.
 #[derive(Debug)]
 struct Unplaced {
     diagnostic: Diagnostic,
@@ -38,41 +66,193 @@ struct Unplaced {
 }
 
 impl Diagnostics {
-    /// Takes a message of the compiler in; answers what people should read of it.
-    pub(crate) fn note(&mut self, message: CompilerMessage) -> Option<String> {
-        let finding = message.message;
-        if is_summary(&finding) {
-            return None;
+    /// Nothing yet; `before` is what was known when the build began.
+    pub(crate) fn against(before: Option<Rc<Known>>) -> Self {
+        Self {
+            before,
+            ..Self::default()
         }
-        let rendered = finding.rendered.clone().unwrap_or_default();
-        // The same source, compiled for two targets, is found fault with twice.
-        if self.seen.len() < MOST_REMEMBERED && !self.seen.insert(xxh3_128(rendered.as_bytes())) {
-            return None;
-        }
-        if finding.level.starts_with("error") {
-            self.error_count += 1;
-            if self.first.len() < BuildReport::MOST_SHOWN {
-                let package = message.manifest_path.as_deref().and_then(Path::parent);
-                self.first.push(unplaced(finding, package));
-            }
-        } else if finding.level == "warning" {
-            self.warning_count += 1;
-        }
-        Some(rendered)
     }
 
-    /// The first errors, with files as people of `project` write them. Looks at the disk.
-    pub(crate) fn first_errors(self, project: &Project) -> Vec<Diagnostic> {
-        let placed = |error: Unplaced| {
-            let (file, package) = (error.file, error.package);
-            let file = file.map(|file| place(&file, package.as_deref(), project));
-            Diagnostic {
-                file,
-                ..error.diagnostic
+    /// Takes a message of the compiler in; answers what people should read of it.
+    pub(crate) fn note(&mut self, message: CompilerMessage) -> Option<String> {
+        if is_summary(&message.message) {
+            return None;
+        }
+        let rendered = message.message.rendered.as_deref().unwrap_or_default();
+        let is_unread = remember(&mut self.shown, xxh3_128(rendered.as_bytes()));
+        let rendered = rendered.to_owned();
+        self.count(message);
+        is_unread.then_some(rendered)
+    }
+
+    /// This was compiled, or had been before.
+    pub(crate) fn note_artifact(&mut self, artifact: &Artifact) {
+        if self.compiled.len() < MOST_REMEMBERED {
+            let manifest = &artifact.manifest_path;
+            self.compiled.insert(unit(manifest, &artifact.target));
+        }
+    }
+
+    /// Takes in what is wrong, but not with what the compiler saw.
+    pub(crate) fn note_complaint(&mut self, mut complaint: Diagnostic) {
+        let file = complaint.file.clone().unwrap_or_default();
+        let file = [file.as_bytes()];
+        let identity = Identity::of(Severity::Error, None, &file, &complaint.message, "");
+        let origin = Origin {
+            severity: Severity::Error,
+            unit: None,
+        };
+        complaint.new = self.is_new(identity, origin);
+        self.error_count += 1;
+        if self.errors.len() < BuildReport::MOST_SHOWN {
+            self.errors.push(Unplaced {
+                file: None,
+                package: None,
+                diagnostic: complaint,
+            });
+        }
+    }
+
+    /// Whether there was an error.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.error_count > 0
+    }
+
+    fn count(&mut self, message: CompilerMessage) {
+        let finding = message.message;
+        let severity = match finding.level.as_str() {
+            "warning" => Severity::Warning,
+            level if level.starts_with("error") => Severity::Error,
+            _ => return,
+        };
+        let manifest = message.manifest_path.as_deref();
+        let unit = message
+            .target
+            .map(|target| unit(manifest.unwrap_or(Path::new("")), &target));
+        if severity == Severity::Error {
+            self.failed.extend(unit);
+        }
+        let package = manifest.and_then(Path::parent);
+        // The same source, compiled for two targets, is found fault with twice.
+        if !remember(&mut self.seen, place_of(&finding, package)) {
+            return;
+        }
+        let new = self.is_new(
+            identity(severity, &finding, package),
+            Origin { severity, unit },
+        );
+        let (most, kept) = match severity {
+            Severity::Error => {
+                self.error_count += 1;
+                (BuildReport::MOST_RENDERED, &mut self.errors)
+            }
+            Severity::Warning => {
+                self.warning_count += 1;
+                if !new {
+                    return;
+                }
+                (BuildReport::MOST_RENDERED_WARNING, &mut self.new_warnings)
             }
         };
-        self.first.into_iter().map(placed).collect()
+        if kept.len() < BuildReport::MOST_SHOWN {
+            kept.push(Unplaced {
+                file: primary(&finding).map(|span| span.file_name.clone()),
+                package: package.map(Path::to_owned),
+                diagnostic: diagnostic(severity, finding, most, new),
+            });
+        }
     }
+
+    /// Whether this finding was not known before, of which there is now one more.
+    fn is_new(&mut self, finding: Identity, origin: Origin) -> bool {
+        let times = self.now.add(finding, origin);
+        let new = match (&self.before, times) {
+            (Some(before), Some(times)) => before.lacks(finding, times),
+            _ => false,
+        };
+        self.new_count += usize::from(new);
+        new
+    }
+
+    /// There are no more, and `exit` is how cargo ended. Files are named as people of `project` write
+    /// them. Looks at the disk.
+    pub(crate) fn conclude(self, exit: Option<Exit>, project: &Project) -> Findings {
+        let coverage = match exit {
+            Some(Exit::Code(0)) => Coverage::Everything,
+            _ => Coverage::Some {
+                compiled: self.compiled,
+                failed: self.failed,
+            },
+        };
+        let (known, fixed_count) = match &self.before {
+            Some(before) => self.now.after(before, &coverage),
+            None => (self.now, 0),
+        };
+        let placed = |finding: Unplaced| {
+            let package = finding.package.as_deref();
+            let file = finding.file.map(|file| place(&file, package, project));
+            Diagnostic {
+                file: file.or(finding.diagnostic.file),
+                ..finding.diagnostic
+            }
+        };
+        let shown = self.errors.into_iter().chain(self.new_warnings);
+        Findings {
+            error_count: self.error_count,
+            warning_count: self.warning_count,
+            new_count: self.new_count,
+            fixed_count,
+            shown: shown.take(BuildReport::MOST_SHOWN).map(placed).collect(),
+            known,
+        }
+    }
+}
+
+/// Whether this was not there; as long as there is room.
+fn remember(seen: &mut HashSet<u128>, hash: u128) -> bool {
+    seen.len() >= MOST_REMEMBERED || seen.insert(hash)
+}
+
+fn unit(manifest: &Path, target: &Target) -> Unit {
+    let kind = target.kind.iter().map(String::as_str);
+    Unit::of(manifest.as_os_str().as_encoded_bytes(), kind, &target.name)
+}
+
+fn primary(finding: &Finding) -> Option<&Span> {
+    finding.spans.iter().find(|span| span.is_primary)
+}
+
+/// What makes a finding the same within one build. Its wording is not part of that: which lint is on
+/// by default is explained only where it fires first. Without a place the wording is all there is.
+fn place_of(finding: &Finding, package: Option<&Path>) -> u128 {
+    let Some(span) = primary(finding) else {
+        let rendered = finding.rendered.as_deref().unwrap_or_default();
+        return hash([rendered.as_bytes()]);
+    };
+    let code = finding.code.as_ref().map_or("", |code| &code.code);
+    let place = format!("{}:{}", span.line_start, span.column_start);
+    let words = [&finding.level, code, &finding.message, &place].map(str::as_bytes);
+    let file = file_of(span, package);
+    hash(words.into_iter().chain(file.iter().map(Vec::as_slice)))
+}
+
+fn identity(severity: Severity, finding: &Finding, package: Option<&Path>) -> Identity {
+    let code = finding.code.as_ref().map(|code| code.code.as_str());
+    let span = primary(finding);
+    let file: Vec<_> = span.into_iter().flat_map(|s| file_of(s, package)).collect();
+    let file: Vec<_> = file.iter().map(Vec::as_slice).collect();
+    let line = span.and_then(|span| span.text.first());
+    let pointed_at = line.map_or(String::new(), |line| {
+        pointed_at(&line.text, line.highlight_start, line.highlight_end)
+    });
+    Identity::of(severity, code, &file, &finding.message, &pointed_at)
+}
+
+/// A relative name alone could be a file of another package, too.
+fn file_of(span: &Span, package: Option<&Path>) -> [Vec<u8>; 2] {
+    let package = package.unwrap_or(Path::new("")).to_owned();
+    [package, straight(&span.file_name)].map(|path| path.into_os_string().into_encoded_bytes())
 }
 
 /// rustc's last words, which only count what was said before.
@@ -85,34 +265,25 @@ fn is_summary(finding: &Finding) -> bool {
         && (message.starts_with("aborting due to ") || counts_warnings)
 }
 
-fn unplaced(finding: Finding, package: Option<&Path>) -> Unplaced {
-    let span = finding.spans.into_iter().find(|span| span.is_primary);
+fn diagnostic(severity: Severity, finding: Finding, most: usize, new: bool) -> Diagnostic {
+    let span = primary(&finding);
+    let (line, column) = (span.map(|s| s.line_start), span.map(|s| s.column_start));
     let rendered = finding.rendered.unwrap_or_default();
     let rendered = strip_str(&rendered).to_string();
-    Unplaced {
-        diagnostic: Diagnostic {
-            level: "error".to_owned(),
-            code: finding.code.map(|code| code.code),
-            file: None,
-            line: span.as_ref().map(|span| span.line_start),
-            column: span.as_ref().map(|span| span.column_start),
-            message: finding.message,
-            rendered: head(rendered.trim_end(), BuildReport::MOST_RENDERED),
-            new: true,
-        },
-        file: span.map(|span| span.file_name),
-        package: package.map(Path::to_owned),
+    Diagnostic {
+        level: match severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+        .to_owned(),
+        code: finding.code.map(|code| code.code),
+        file: None,
+        line,
+        column,
+        message: finding.message,
+        rendered: head(rendered.trim_end(), most),
+        new,
     }
-}
-
-/// The file that rustc means, which it names relative to the root of the workspace: an unknown one
-/// of the folders above the package.
-fn place(file: &Path, package: Option<&Path>, project: &Project) -> String {
-    let roots = package.into_iter().flat_map(Path::ancestors);
-    let mut candidates = roots.map(|root| root.join(file));
-    let found = candidates.find(|path| path.is_file());
-    let path = found.as_deref().unwrap_or(file);
-    project.relative(path).display().to_string()
 }
 
 /// Why a build failed, in one line: how many errors, and the first one.
@@ -132,128 +303,5 @@ pub(crate) fn summary(error_count: usize, first: &Diagnostic) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::build::messages::{Message, parse};
-
-    /// What cargo 1.95 said about a member of a workspace in `/p` with two errors.
-    const TWO_ERRORS: &str = include_str!("samples/two-errors.jsonl");
-
-    fn noted(lines: &str) -> (Diagnostics, String) {
-        let (mut diagnostics, mut shown) = (Diagnostics::default(), String::new());
-        for line in lines.lines() {
-            if let Message::Compiler(message) = parse(line.as_bytes()) {
-                shown.extend(diagnostics.note(message));
-            }
-        }
-        (diagnostics, shown)
-    }
-
-    fn message(level: &str, message: &str, rendered: &str) -> String {
-        let message = serde_json::json!({
-            "reason": "compiler-message",
-            "message": {
-                "level": level, "message": message, "code": null, "spans": [], "rendered": rendered,
-            },
-        });
-        format!("{message}\n")
-    }
-
-    fn project(dir: &Path) -> Project {
-        Project {
-            dir: dir.to_owned(),
-            state_dir: "/s".into(),
-        }
-    }
-
-    #[test]
-    fn errors_of_a_workspace_member_are_placed_within_the_project() {
-        let dir = TempDir::new().unwrap();
-        let source = dir.path().join("ws/a/src/main.rs");
-        fs::create_dir_all(source.parent().unwrap()).unwrap();
-        fs::write(&source, "").unwrap();
-        let root = dir.path().join("ws").display().to_string();
-        let (diagnostics, shown) = noted(&TWO_ERRORS.replace("/p/", &format!("{root}/")));
-        assert_eq!((diagnostics.error_count, diagnostics.warning_count), (2, 0));
-        assert!(shown.contains("\u{1b}[") && shown.contains("rustc --explain E0308"));
-
-        let errors = diagnostics.first_errors(&project(dir.path()));
-        let places: Vec<_> = errors
-            .iter()
-            .map(|e| {
-                (
-                    e.file.as_deref().unwrap(),
-                    e.line.unwrap(),
-                    e.column.unwrap(),
-                )
-            })
-            .collect();
-        let file = "ws/a/src/main.rs";
-        assert_eq!(places, [(file, 2, 18), (file, 3, 21)]);
-        assert!(
-            errors[0]
-                .rendered
-                .starts_with("error[E0308]: mismatched types\n")
-        );
-        assert_eq!(
-            summary(2, &errors[0]),
-            "2 errors; the first: ws/a/src/main.rs:2:18 mismatched types [E0308]"
-        );
-    }
-
-    #[test]
-    fn summaries_notes_and_repetitions_are_not_counted() {
-        let lines = [
-            message("warning", "unused", "w1"),
-            message("warning", "unused", "w1"),
-            message("warning", "unused", "w2"),
-            message("error", "bad", "e"),
-            message("error: internal compiler error", "oh", "ice"),
-            message(
-                "error",
-                "aborting due to 2 previous errors; 1 warning emitted",
-                "a",
-            ),
-            message("warning", "1 warning emitted", "b"),
-            message("warning", "2 warnings emitted", "c"),
-            message("failure-note", "For more information", "f"),
-        ];
-        let (diagnostics, shown) = noted(&lines.concat());
-        assert_eq!((diagnostics.error_count, diagnostics.warning_count), (2, 2));
-        assert_eq!(shown, "w1w2eicef");
-    }
-
-    #[test]
-    fn the_first_errors_are_kept_and_all_are_counted() {
-        let lines: String = (0..9)
-            .map(|n| message("error", &n.to_string(), &format!("{n}{}", "ä".repeat(5000))))
-            .collect();
-        let (diagnostics, _) = noted(&lines);
-        assert_eq!(diagnostics.error_count, 9);
-        let errors = diagnostics.first_errors(&project(Path::new("/p")));
-        let messages: Vec<_> = errors.iter().map(|e| e.message.as_str()).collect();
-        assert_eq!(messages, ["0", "1", "2", "3", "4"]);
-        let rendered = &errors[0].rendered;
-        assert!(rendered.len() <= BuildReport::MOST_RENDERED && rendered.ends_with('…'));
-    }
-
-    #[test]
-    fn a_file_that_is_nowhere_keeps_its_name() {
-        let place = |file: &str| {
-            place(
-                Path::new(file),
-                Some(Path::new("/no/a")),
-                &project(Path::new("/no")),
-            )
-        };
-        assert_eq!(place("src/x.rs"), "src/x.rs");
-        assert_eq!(
-            place("/rustc/1/library/core/src/lib.rs"),
-            "/rustc/1/library/core/src/lib.rs"
-        );
-    }
-}
+#[path = "diagnostics_tests.rs"]
+mod tests;

@@ -44,13 +44,21 @@ impl Told {
 }
 
 /// Reads both outputs until cargo has ended and they have, too; whoever holds them longer is not
-/// waited for.
-pub(crate) async fn follow(child: Child, log: &LogWriter) -> io::Result<Told> {
+/// waited for. What is found is added to `diagnostics`.
+pub(crate) async fn follow(
+    child: Child,
+    log: &LogWriter,
+    diagnostics: Diagnostics,
+) -> io::Result<Told> {
     let mut pulse = child.pulse;
     let mut stdout = Output::new(child.stdout, pulse.clone())?;
     let mut stderr = Output::new(child.stderr, pulse.clone())?;
     let messages = async {
-        let (mut lines, mut heard) = (Lines::new(LONGEST_MESSAGE), Heard::default());
+        let mut lines = Lines::new(LONGEST_MESSAGE);
+        let mut heard = Heard {
+            diagnostics,
+            products: Products::default(),
+        };
         while let Some(portion) = stdout.next().await {
             heard.take(lines.push(portion), log).await;
         }
@@ -78,7 +86,6 @@ pub(crate) async fn follow(child: Child, log: &LogWriter) -> io::Result<Told> {
 }
 
 /// What cargo's messages told so far.
-#[derive(Default)]
 struct Heard {
     diagnostics: Diagnostics,
     products: Products,
@@ -97,7 +104,10 @@ impl Heard {
             };
             let (message, line) = understand(line).await;
             match message {
-                Message::Artifact(artifact) => self.products.note(artifact),
+                Message::Artifact(artifact) => {
+                    self.diagnostics.note_artifact(&artifact);
+                    self.products.note(artifact);
+                }
                 Message::BuildScript(script) => self.products.note_script(script),
                 Message::Compiler(message) => {
                     rendered.extend(self.diagnostics.note(message).unwrap_or_default().bytes());

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashMap,
     path::PathBuf,
     rc::Rc,
     sync::Arc,
@@ -16,19 +17,36 @@ use crate::{
         compile::compile,
         direnv::{self, Evaluation},
         environment::BaseEnvironment,
+        known::Known,
         nursery::{Child, Nursery},
         search_path::resolve,
         watches::{is_fresh, nearest_envrc},
     },
     builder_actor::Enlist,
     children::{Launch, SpawnError, TreeId},
-    ids::{BuildId, JobId, Sequence},
+    ids::{BuildId, JobId, ProcessName, Sequence},
     logs::{Append, BuildEnded, BuildEnding, OpenLog},
     spec::{CargoTarget, CommandLine, Program, Project},
 };
 
 /// What came of a job that nobody cancelled.
 pub(crate) type Outcome = Result<Built, BuildFailure>;
+
+/// How a job ended.
+pub(crate) struct Done {
+    pub(crate) outcome: Outcome,
+    /// What its process is known to have now; `None` if cargo did not run.
+    pub(crate) known: Option<Known>,
+}
+
+impl From<Outcome> for Done {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            known: None,
+        }
+    }
+}
 
 /// What all jobs share.
 pub(crate) struct Workshop {
@@ -37,6 +55,9 @@ pub(crate) struct Workshop {
     pub(crate) nursery: Nursery,
     pub(crate) builds: Sequence<BuildId>,
     pub(crate) log: BuildLog,
+    /// What the builds of each process are known to find fault with. Only a build that somebody still
+    /// waits for changes it.
+    pub(crate) known: RefCell<HashMap<ProcessName, Rc<Known>>>,
 }
 
 /// Where the output of builds goes: the log store.
@@ -67,9 +88,21 @@ pub(crate) enum Need {
 /// How far a job came that nobody cancelled.
 pub(crate) enum Step {
     /// To its end.
-    Done(Outcome),
+    Done(Box<Done>),
     /// Before cargo.
     Ready(Box<Prepared>),
+}
+
+impl From<Done> for Step {
+    fn from(done: Done) -> Self {
+        Self::Done(Box::new(done))
+    }
+}
+
+impl From<Outcome> for Step {
+    fn from(outcome: Outcome) -> Self {
+        Done::from(outcome).into()
+    }
 }
 
 /// A job that needs nothing more but its turn at cargo.
@@ -156,11 +189,11 @@ impl Job {
         let evaluation = self.unless(cancelled, self.evaluate()).await?;
         let evaluation = match evaluation {
             Ok(evaluation) => evaluation,
-            Err(failure) => return Some(Step::Done(Err(failure))),
+            Err(failure) => return Some(Err(failure).into()),
         };
         Some(match self.plan() {
-            Plan::Again(artifact) => Step::Done(Ok(self.again(artifact, evaluation))),
-            Plan::Resolve(line) => Step::Done(self.resolved(line, evaluation)),
+            Plan::Again(artifact) => Ok(self.again(artifact, evaluation)).into(),
+            Plan::Resolve(line) => self.resolved(line, evaluation).into(),
             Plan::Cargo(_) => Step::Ready(Box::new(Prepared {
                 job: self,
                 evaluation,
@@ -196,12 +229,14 @@ impl Job {
         })
     }
 
-    async fn perform(&self, evaluation: Evaluation) -> Outcome {
+    async fn perform(&self, evaluation: Evaluation) -> Done {
         // It may have waited for long.
-        self.require_cwd()?;
+        if let Err(failure) = self.require_cwd() {
+            return Err(failure).into();
+        }
         match self.plan() {
-            Plan::Again(artifact) => Ok(self.again(artifact, evaluation)),
-            Plan::Resolve(line) => self.resolved(line, evaluation),
+            Plan::Again(artifact) => Ok(self.again(artifact, evaluation)).into(),
+            Plan::Resolve(line) => self.resolved(line, evaluation).into(),
             Plan::Cargo(target) => compile(self, target, self.work.mode(), evaluation).await,
         }
     }
@@ -259,6 +294,12 @@ impl Job {
         Ok(child)
     }
 
+    /// What the process is known to have; `None` before its first build.
+    pub(crate) fn known(&self) -> Option<Rc<Known>> {
+        let known = self.shop.known.borrow();
+        known.get(&self.customer.spec.name).cloned()
+    }
+
     /// From now on there is a log that must be ended.
     pub(crate) fn open_log(&self, build: BuildId) {
         self.open.set(Some(build));
@@ -290,8 +331,8 @@ impl Prepared {
     /// Does the job, unless it is cancelled, as with [`Job::prepare`].
     pub(crate) async fn run(self, cancelled: oneshot::Receiver<()>) -> Option<Step> {
         let Self { job, evaluation } = self;
-        let outcome = job.unless(cancelled, job.perform(evaluation)).await?;
-        Some(Step::Done(outcome))
+        let done = job.unless(cancelled, job.perform(evaluation)).await?;
+        Some(done.into())
     }
 }
 

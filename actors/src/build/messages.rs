@@ -31,6 +31,7 @@ pub(crate) struct Artifact {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Target {
     pub(crate) name: String,
+    pub(crate) src_path: Option<PathBuf>,
     pub(crate) kind: Vec<String>,
     #[serde(default)]
     pub(crate) crate_types: Vec<String>,
@@ -44,6 +45,7 @@ pub(crate) struct Profile {
 #[derive(Debug, Deserialize)]
 pub(crate) struct CompilerMessage {
     pub(crate) manifest_path: Option<PathBuf>,
+    pub(crate) target: Option<Target>,
     pub(crate) message: Finding,
 }
 
@@ -68,10 +70,23 @@ pub(crate) struct Span {
     pub(crate) line_start: usize,
     pub(crate) column_start: usize,
     pub(crate) is_primary: bool,
+    /// The lines of the source that it covers.
+    #[serde(default)]
+    pub(crate) text: Vec<SourceLine>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct SourceLine {
+    pub(crate) text: String,
+    /// From which character, from 1, to before which one.
+    pub(crate) highlight_start: usize,
+    pub(crate) highlight_end: usize,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct BuildScript {
+    #[serde(default)]
+    pub(crate) package_id: String,
     #[serde(default)]
     pub(crate) linked_paths: Vec<String>,
     pub(crate) out_dir: Option<PathBuf>,

@@ -3,7 +3,9 @@
 
 mod cargo;
 mod direnv;
+mod findings;
 mod heard;
 mod order;
+mod sources;
 mod spawner;
 mod stage;

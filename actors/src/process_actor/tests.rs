@@ -166,6 +166,7 @@ fn report(id: u64) -> BuildReport {
         new_count: 0,
         fixed_count: 0,
         errors: vec![],
+        omitted_count: 1,
     }
 }
 
