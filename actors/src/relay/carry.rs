@@ -169,13 +169,18 @@ fn read_some(from: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// Writes once; 0 when the receiver takes nothing now.
+///
+/// It does not ask the reactor first, which knows nothing of a new connection yet: its first bytes
+/// go out without a turn.
 fn write_some(to: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    let outcome = to.try_io(Interest::WRITABLE, || {
-        Ok(retry(|| send(to, bytes, SendFlags::NOSIGNAL))?)
-    });
-    match outcome {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        outcome => outcome,
+    let write = || retry(|| send(to, bytes, SendFlags::NOSIGNAL));
+    match write() {
+        // Once more, so that the reactor sees that it has to wait.
+        Err(Errno::AGAIN) => match to.try_io(Interest::WRITABLE, || Ok(write()?)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            outcome => outcome,
+        },
+        outcome => Ok(outcome?),
     }
 }
 

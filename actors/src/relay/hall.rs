@@ -35,7 +35,7 @@ pub(super) const BUFFER: usize = 64 << 10;
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
 /// How often that is worth a line in the log.
-const COMPLAINT: Duration = Duration::from_secs(60);
+const COMPLAINT: Duration = Duration::from_mins(1);
 
 pub(super) struct Hall {
     ledger: Arc<Ledger>,

@@ -114,9 +114,9 @@ mod tests {
 
     use super::*;
 
-    fn to(run: u64) -> Option<Route> {
+    fn to(run: u64) -> Route {
         let run = RunId(run);
-        Some(Route { run, port: 1 })
+        Route { run, port: 1 }
     }
 
     #[test]
@@ -126,11 +126,11 @@ mod tests {
         let is_drained = |run| ledger.drained(RunId(run)).now_or_never().is_some();
         assert!(is_drained(1), "nobody ever knew it");
 
-        ledger.set_route(to(1), &bell);
+        ledger.set_route(Some(to(1)), &bell);
         assert!(!is_drained(1), "it is the route");
         let (_, first) = ledger.claim().unwrap();
         let (_, second) = ledger.claim().unwrap();
-        ledger.set_route(to(2), &bell);
+        ledger.set_route(Some(to(2)), &bell);
         assert!(!is_drained(1), "two are there");
 
         let mut waiting = Box::pin(ledger.drained(RunId(1)));
@@ -148,9 +148,9 @@ mod tests {
         let ledger = Arc::new(Ledger::default());
         assert!(ledger.claim().is_none());
 
-        ledger.set_route(to(1), &bell);
+        ledger.set_route(Some(to(1)), &bell);
         let (route, _claim) = ledger.claim().unwrap();
-        assert_eq!(Some(route), to(1));
+        assert_eq!(route, to(1));
 
         ledger.set_route(None, &bell);
         assert!(ledger.claim().is_none());

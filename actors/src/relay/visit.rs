@@ -47,12 +47,11 @@ impl Visit {
     pub(super) async fn stay(mut self, first: Attempt) {
         let through = wait(&self.client, &mut self.routes, &self.hall, first).await;
         drop(self.room);
-        match through {
-            Some(call) => conversation::hold(self.client, call, self.hall).await,
-            None => {
-                drop(self.client);
-                self.hall.freed();
-            }
+        if let Some(call) = through {
+            conversation::hold(self.client, call, self.hall).await;
+        } else {
+            drop(self.client);
+            self.hall.freed();
         }
     }
 }

@@ -8,17 +8,20 @@ use bpm_actors::{
     relay::{Relay, Route},
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+};
 
-pub struct Stage {
-    pub relay: Relay,
+pub(crate) struct Stage {
+    pub(crate) relay: Relay,
     /// Where it takes connections.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     arbiter: Arbiter,
 }
 
 impl Stage {
-    pub fn new(ip: &str) -> Self {
+    pub(crate) fn new(ip: &str) -> Self {
         let listener = listen(ip, 0);
         let address = listener.local_addr().unwrap();
         let arbiter = Arbiter::new();
@@ -30,28 +33,31 @@ impl Stage {
         }
     }
 
-    pub fn route(&self, run: u64, child: &TcpListener) {
+    pub(crate) fn route(&self, run: u64, child: &TcpListener) {
         self.route_to(run, child.local_addr().unwrap().port());
     }
 
-    pub fn route_to(&self, run: u64, port: u16) {
+    pub(crate) fn route_to(&self, run: u64, port: u16) {
         let run = RunId(run);
         self.relay.route(Some(Route { run, port }));
     }
 
-    pub async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// A new connection, and the child's end of it.
-    pub async fn meet(&self, child: &TcpListener) -> (TcpStream, TcpStream) {
-        let client = self.connect().await;
-        let (server, _) = child.accept().await.unwrap();
+    /// A new connection, and the child's end of it. A byte has passed through it: the relay knows
+    /// that it is there.
+    pub(crate) async fn meet(&self, child: &TcpListener) -> (TcpStream, TcpStream) {
+        let mut client = self.connect().await;
+        client.write_all(b"!").await.unwrap();
+        let (mut server, _) = child.accept().await.unwrap();
+        server.read_exact(&mut [0]).await.unwrap();
         (client, server)
     }
 
     /// Whether the relay still has a socket for this client.
-    pub fn holds(&self, client: SocketAddr) -> bool {
+    pub(crate) fn holds(&self, client: SocketAddr) -> bool {
         let (ours, theirs) = (hex(self.address), hex(client));
         sockets().iter().any(|it| {
             it.local == ours && it.remote == theirs && !["06", "07"].contains(&it.state.as_str())
@@ -59,13 +65,13 @@ impl Stage {
     }
 
     /// Drops this handle of the relay; its thread lives on.
-    pub fn end(self) -> (SocketAddr, Arbiter) {
+    pub(crate) fn end(self) -> (SocketAddr, Arbiter) {
         (self.address, self.arbiter)
     }
 }
 
 /// Listens with a queue that is long enough for every test.
-pub fn listen(ip: &str, port: u16) -> TcpListener {
+pub(crate) fn listen(ip: &str, port: u16) -> TcpListener {
     let address = SocketAddr::new(ip.parse().unwrap(), port);
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
@@ -78,7 +84,7 @@ pub fn listen(ip: &str, port: u16) -> TcpListener {
 }
 
 /// How many connections nobody has accepted yet.
-pub fn backlog(address: SocketAddr) -> usize {
+pub(crate) fn backlog(address: SocketAddr) -> usize {
     const LISTEN: &str = "0A";
     let local = hex(address);
     let found = sockets()
@@ -119,15 +125,15 @@ fn hex(address: SocketAddr) -> String {
     format!("{ip:08X}:{:04X}", address.port())
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Fails a test that waits for ever.
-pub async fn limited<T>(test: impl Future<Output = T>) -> T {
+pub(crate) async fn limited<T>(test: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, test).await.unwrap()
 }
 
 /// Waits until it is so; what the kernel shows has no event.
-pub async fn eventually(mut is_so: impl FnMut() -> bool, what: &str) {
+pub(crate) async fn eventually(mut is_so: impl FnMut() -> bool, what: &str) {
     let until = tokio::time::Instant::now() + PATIENCE / 2;
     while !is_so() {
         assert!(tokio::time::Instant::now() < until, "never: {what}");
@@ -136,7 +142,7 @@ pub async fn eventually(mut is_so: impl FnMut() -> bool, what: &str) {
 }
 
 /// As far as the system lets us.
-pub fn raise_descriptor_limit() {
+pub(crate) fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).unwrap();
