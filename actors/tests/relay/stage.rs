@@ -1,0 +1,149 @@
+//! A relay on a thread of its own, and what the tests look at it with.
+
+use std::{fs, net::SocketAddr, time::Duration};
+
+use actix::Arbiter;
+use bpm_actors::{
+    ids::RunId,
+    relay::{Relay, Route},
+};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+};
+
+pub(crate) struct Stage {
+    pub(crate) relay: Relay,
+    /// Where it takes connections.
+    pub(crate) address: SocketAddr,
+    arbiter: Arbiter,
+}
+
+impl Stage {
+    pub(crate) fn new(ip: &str) -> Self {
+        let listener = listen(ip, 0);
+        let address = listener.local_addr().unwrap();
+        let arbiter = Arbiter::new();
+        let relay = Relay::start(vec![listener.into_std().unwrap()], &arbiter.handle()).unwrap();
+        Self {
+            relay,
+            address,
+            arbiter,
+        }
+    }
+
+    pub(crate) fn route(&self, run: u64, child: &TcpListener) {
+        self.route_to(run, child.local_addr().unwrap().port());
+    }
+
+    pub(crate) fn route_to(&self, run: u64, port: u16) {
+        let run = RunId(run);
+        self.relay.route(Some(Route { run, port }));
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// A new connection, and the child's end of it. A byte has passed through it: the relay knows
+    /// that it is there.
+    pub(crate) async fn meet(&self, child: &TcpListener) -> (TcpStream, TcpStream) {
+        let mut client = self.connect().await;
+        client.write_all(b"!").await.unwrap();
+        let (mut server, _) = child.accept().await.unwrap();
+        server.read_exact(&mut [0]).await.unwrap();
+        (client, server)
+    }
+
+    /// Whether the relay still has a socket for this client.
+    pub(crate) fn holds(&self, client: SocketAddr) -> bool {
+        let (ours, theirs) = (hex(self.address), hex(client));
+        sockets().iter().any(|it| {
+            it.local == ours && it.remote == theirs && !["06", "07"].contains(&it.state.as_str())
+        })
+    }
+
+    /// Drops this handle of the relay; its thread lives on.
+    pub(crate) fn end(self) -> (SocketAddr, Arbiter) {
+        (self.address, self.arbiter)
+    }
+}
+
+/// Listens with a queue that is long enough for every test.
+pub(crate) fn listen(ip: &str, port: u16) -> TcpListener {
+    let address = SocketAddr::new(ip.parse().unwrap(), port);
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }
+    .unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket.listen(1024).unwrap()
+}
+
+/// How many connections nobody has accepted yet.
+pub(crate) fn backlog(address: SocketAddr) -> usize {
+    const LISTEN: &str = "0A";
+    let local = hex(address);
+    let found = sockets()
+        .into_iter()
+        .find(|it| it.local == local && it.state == LISTEN);
+    found.unwrap().unread
+}
+
+/// A row of /proc/net/tcp.
+struct Socket {
+    local: String,
+    remote: String,
+    state: String,
+    unread: usize,
+}
+
+fn sockets() -> Vec<Socket> {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    let rows = table.lines().skip(1).map(|row| {
+        let fields: Vec<&str> = row.split_whitespace().collect();
+        let (_, unread) = fields[4].split_once(':').unwrap();
+        Socket {
+            local: fields[1].to_owned(),
+            remote: fields[2].to_owned(),
+            state: fields[3].to_owned(),
+            unread: usize::from_str_radix(unread, 16).unwrap(),
+        }
+    });
+    rows.collect()
+}
+
+/// 127.0.0.1 as that table has it.
+fn hex(address: SocketAddr) -> String {
+    let SocketAddr::V4(address) = address else {
+        panic!("the table has no {address}");
+    };
+    let ip = u32::from_ne_bytes(address.ip().octets());
+    format!("{ip:08X}:{:04X}", address.port())
+}
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Fails a test that waits for ever.
+pub(crate) async fn limited<T>(test: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, test).await.unwrap()
+}
+
+/// Waits until it is so; what the kernel shows has no event.
+pub(crate) async fn eventually(mut is_so: impl FnMut() -> bool, what: &str) {
+    let until = tokio::time::Instant::now() + PATIENCE / 2;
+    while !is_so() {
+        assert!(tokio::time::Instant::now() < until, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// As far as the system lets us.
+pub(crate) fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap();
+}
