@@ -51,6 +51,13 @@ async fn a_child_leads_its_own_session_and_group_and_has_no_stdin() {
 }
 
 #[actix::test]
+async fn stdout_and_stderr_are_two_pipes_that_outlive_the_child() {
+    let scene = Scene::new();
+    let said = scene.spawn("echo out; echo err >&2").says().await;
+    assert_eq!(said, ("out\n".to_owned(), "err\n".to_owned()));
+}
+
+#[actix::test]
 async fn terminating_reaches_the_whole_group() {
     let scene = Scene::new();
     let mut child = scene.spawn("sleep 1000 & echo $!; wait");

@@ -33,10 +33,46 @@ fn main() -> ExitCode {
     if let Some(code) = chain_load::become_program_if_asked() {
         return code;
     }
-    let mut arguments = Arguments::from_args();
+    let (filters, flags) = split(std::env::args());
+    let mut arguments = Arguments::from_iter(flags);
     // Which descriptors are free is a matter of the whole process.
     arguments.test_threads = Some(1);
-    libtest_mimic::run(&arguments, trials()).exit_code()
+    let is_wanted = |trial: &Trial| {
+        filters.is_empty()
+            || filters.iter().any(|filter| {
+                if arguments.exact {
+                    trial.name() == filter
+                } else {
+                    trial.name().contains(filter)
+                }
+            })
+    };
+    let wanted = trials().into_iter().filter(is_wanted).collect();
+    libtest_mimic::run(&arguments, wanted).exit_code()
+}
+
+/// The words that name tests, and the others: the runner takes one word, cargo's own takes several.
+fn split(arguments: impl Iterator<Item = String>) -> (Vec<String>, Vec<String>) {
+    const WITH_VALUE: [&str; 6] = [
+        "--skip",
+        "--test-threads",
+        "--color",
+        "--format",
+        "--logfile",
+        "-Z",
+    ];
+    let (mut filters, mut flags): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
+    for argument in arguments {
+        let is_value = flags
+            .last()
+            .is_none_or(|flag: &String| WITH_VALUE.contains(&flag.as_str()));
+        if argument.starts_with('-') || is_value {
+            flags.push(argument);
+        } else {
+            filters.push(argument);
+        }
+    }
+    (filters, flags)
 }
 
 macro_rules! trials {
@@ -53,6 +89,7 @@ macro_rules! trials {
 trials! {
     a_child_finds_its_sockets_from_descriptor_3_on_in_order_with_their_names
     a_child_has_no_other_descriptor
+    a_child_that_is_handed_nothing_has_nothing
     the_pid_is_that_of_the_program_and_leads_its_session
     as_many_sockets_as_may_be_configured_are_handed_down
     an_exit_is_told_and_nothing_is_left
@@ -145,6 +182,14 @@ async fn a_child_has_no_other_descriptor() {
     for _ in 0..2 {
         assert_eq!(stage.says(&launch).await, ["0", "1", "2", "3", "4"]);
     }
+}
+
+async fn a_child_that_is_handed_nothing_has_nothing() {
+    let stage = Stage::new();
+    let _elsewhere = held(3);
+    let script = "echo $LISTEN_PID $LISTEN_FDS $LISTEN_FDNAMES none; ls /proc/$$/fd; :";
+    let (stdout, _) = stage.scene.spawn(script).says().await;
+    assert_eq!(stdout, "none\n0\n1\n2\n");
 }
 
 async fn the_pid_is_that_of_the_program_and_leads_its_session() {
