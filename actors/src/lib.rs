@@ -19,6 +19,7 @@ pub mod artifact;
 pub mod back_off;
 pub mod build;
 pub mod builder_actor;
+pub mod chain_load;
 pub mod children;
 pub mod exit;
 pub mod history;

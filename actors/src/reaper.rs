@@ -8,18 +8,19 @@
 //! Whose a re-parented process is, is told by its session, by the marker in its environment, or by
 //! what was remembered of the tree before it was told to stop. In the middle of an exec the kernel
 //! does not show the marker: then the answer waits, for a bounded time.
+//!
+//! A child that is handed sockets becomes its program in two steps ([`chain_load`](crate::chain_load));
+//! both are over when `spawn` returns.
 
 use std::{
     cell::{Cell, RefCell},
     io,
     os::fd::{AsFd, OwnedFd},
-    path::PathBuf,
-    process::{Command, Stdio},
+    path::{Path, PathBuf},
     rc::Rc,
     time::Duration,
 };
 
-use process_wrap::std::{CommandWrap, ProcessSession};
 use rustix::process::Signal;
 use tokio::{net::UnixStream, sync::Notify};
 
@@ -28,7 +29,9 @@ use crate::{
     proc_table::{self, Identity, Stat},
 };
 
+pub mod floor;
 mod forest;
+mod launcher;
 pub mod ledger;
 
 use forest::{Forest, Others};
@@ -41,6 +44,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// How long the list of children on disk may name one that is gone. Harmless: it is known by its start
 /// time as well.
 const LEDGER_LAG: Duration = Duration::from_millis(50);
+/// Also when the file was replaced or removed: what runs is what starts.
+const OURSELVES: &str = "/proc/self/exe";
 const PROCESS_MARKER: &str = "BPM_PROCESS";
 const RUN_MARKER: &str = "BPM_RUN";
 
@@ -52,6 +57,8 @@ pub struct Reaper {
     reaped: Rc<Notify>,
     /// Whether a round is due that no death causes.
     looks_again: Rc<Cell<bool>>,
+    /// The executable that hands sockets down.
+    loader: Rc<Path>,
 }
 
 impl Reaper {
@@ -67,6 +74,7 @@ impl Reaper {
             forest: Rc::new(RefCell::new(forest)),
             reaped: Rc::default(),
             looks_again: Rc::default(),
+            loader: Path::new(OURSELVES).into(),
         };
         let round = reaper.clone();
         actix::spawn(async move {
@@ -77,6 +85,16 @@ impl Reaper {
             }
         });
         Ok(reaper)
+    }
+
+    /// Hands sockets down through this executable instead of our own: its `main` calls
+    /// [`become_program_if_asked`](crate::chain_load::become_program_if_asked).
+    #[must_use]
+    pub fn loading_through(self, loader: &Path) -> Self {
+        Self {
+            loader: loader.into(),
+            ..self
+        }
     }
 
     /// Kills every tree.
@@ -158,7 +176,7 @@ impl Children for Reaper {
             return Err(failed(io::Error::new(io::ErrorKind::NotFound, message)));
         }
         let mut forest = self.forest.borrow_mut();
-        let mut child = command(launch, &forest.project).spawn().map_err(failed)?;
+        let mut child = launcher::start(launch, &forest.project, &self.loader).map_err(failed)?;
         let pid = child.id();
         let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
         // The child cannot be reaped before this thread comes back to its events.
@@ -186,24 +204,6 @@ impl Children for Reaper {
     fn members(&self, id: TreeId) -> Vec<u32> {
         self.forest.borrow_mut().members(id)
     }
-}
-
-fn command(launch: &Launch, project: &std::path::Path) -> CommandWrap {
-    let mut command = Command::new(&launch.program);
-    command
-        .args(&launch.args)
-        .current_dir(&launch.cwd)
-        .env_clear()
-        .envs(launch.environment.iter().map(|(name, value)| (name, value)))
-        .env(PROJECT_MARKER, project)
-        .env(PROCESS_MARKER, launch.marker.process.as_str())
-        .env(RUN_MARKER, &launch.marker.run)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut wrapped = CommandWrap::from(command);
-    wrapped.wrap(ProcessSession);
-    wrapped
 }
 
 /// A byte for every SIGCHLD, or for several. Tokio's own signals wake whichever thread's runtime comes

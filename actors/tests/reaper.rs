@@ -1,112 +1,18 @@
 //! The reaper among real processes. One process can have only one reaper, so the tests take turns.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{
-    io::Read,
-    os::fd::OwnedFd,
-    path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+mod support;
+
+use std::path::PathBuf;
 
 use bpm_actors::{
-    children::{Children, Launch, Marker, TreeEvent},
+    children::{Children, Launch, TreeEvent},
     exit::Exit,
     leftovers,
     proc_table::{self, Identity},
-    reaper::{Reaper, ledger::Ledger},
-    sockets::HeldSockets,
 };
-use tokio::sync::mpsc;
 
-static TURN: Mutex<()> = Mutex::new(());
-
-struct Scene {
-    reaper: Reaper,
-    folder: tempfile::TempDir,
-    _turn: MutexGuard<'static, ()>,
-}
-
-struct Child {
-    tree: bpm_actors::children::TreeId,
-    pid: u32,
-    events: mpsc::UnboundedReceiver<TreeEvent>,
-    stdout: OwnedFd,
-    /// Held open: a child that writes to a closed pipe dies.
-    _stderr: OwnedFd,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::new(folder.path().join("children.json"));
-        let reaper = Reaper::start(folder.path().to_owned(), ledger).unwrap();
-        Self {
-            reaper,
-            folder,
-            _turn: turn,
-        }
-    }
-
-    fn launch(&self, script: &str) -> Launch {
-        let path = std::env::var_os("PATH").unwrap();
-        Launch {
-            sockets: HeldSockets::default(),
-            program: "sh".into(),
-            args: vec!["-c".into(), script.into()],
-            cwd: self.folder.path().to_owned(),
-            environment: vec![("PATH".into(), path)],
-            marker: Marker {
-                process: "main".parse().unwrap(),
-                run: "1".into(),
-            },
-        }
-    }
-
-    fn spawn(&self, script: &str) -> Child {
-        let (sender, events) = mpsc::unbounded_channel();
-        let owner = Box::new(move |event| {
-            // A test that has seen enough no longer listens.
-            let _ = sender.send(event);
-        });
-        let spawned = self.reaper.spawn(&self.launch(script), owner).unwrap();
-        Child {
-            tree: spawned.tree,
-            pid: spawned.pid,
-            events,
-            stdout: spawned.stdout,
-            _stderr: spawned.stderr,
-        }
-    }
-}
-
-impl Child {
-    /// Reads the pids that the child prints, one a line, until there are `count`.
-    async fn prints(&self, count: usize) -> Vec<u32> {
-        let pipe = std::fs::File::from(self.stdout.try_clone().unwrap());
-        let read = tokio::task::spawn_blocking(move || {
-            let mut pipe = pipe;
-            rustix::io::ioctl_fionbio(&pipe, false).unwrap();
-            let mut text = String::new();
-            let mut byte = [0];
-            while text.lines().count() < count || !text.ends_with('\n') {
-                assert_eq!(pipe.read(&mut byte).unwrap(), 1, "ended after {text:?}");
-                text.push(byte[0].into());
-            }
-            text
-        });
-        let text = read.await.unwrap();
-        text.lines().map(|line| line.parse().unwrap()).collect()
-    }
-
-    async fn ends(&mut self) -> Vec<TreeEvent> {
-        let mut events = Vec::new();
-        while events.last() != Some(&TreeEvent::Gone) {
-            events.push(self.events.recv().await.unwrap());
-        }
-        events
-    }
-}
+use crate::support::Scene;
 
 fn is_there(pid: u32) -> bool {
     proc_table::Stat::of(pid).is_some_and(|stat| stat.is_alive())
@@ -142,6 +48,13 @@ async fn a_child_leads_its_own_session_and_group_and_has_no_stdin() {
     assert_eq!((stat.session, stat.group), (child.pid, child.pid));
     scene.reaper.kill(child.tree);
     child.ends().await;
+}
+
+#[actix::test]
+async fn stdout_and_stderr_are_two_pipes_that_outlive_the_child() {
+    let scene = Scene::new();
+    let said = scene.spawn("echo out; echo err >&2").says().await;
+    assert_eq!(said, ("out\n".to_owned(), "err\n".to_owned()));
 }
 
 #[actix::test]
@@ -303,4 +216,27 @@ async fn one_that_escaped_before_the_stop_is_asked_as_well() {
     child.ends().await;
     let asked = std::fs::read_to_string(scene.folder.path().join("asked")).unwrap();
     assert_eq!(asked, "asked\n");
+}
+
+#[actix::test]
+async fn the_members_of_a_tree_are_the_leader_first_and_whoever_left_it() {
+    let scene = Scene::new();
+    let mut child = scene.spawn(concat!(
+        "echo $$; sleep 1000 & echo $!; ",
+        "(setsid sh -c 'echo $$; exec sleep 1000' &); wait"
+    ));
+    let mut pids = child.prints(3).await;
+    let mut other = scene.spawn("exec sleep 1000");
+
+    let mut members = scene.reaper.members(child.tree);
+
+    assert_eq!((pids[0], members[0]), (child.pid, child.pid));
+    pids.sort_unstable();
+    members.sort_unstable();
+    assert_eq!(members, pids);
+    scene.reaper.kill(other.tree);
+    other.ends().await;
+    scene.reaper.kill(child.tree);
+    child.ends().await;
+    assert_eq!(scene.reaper.members(child.tree), [0; 0]);
 }

@@ -11,9 +11,13 @@ use background_process_manager::{
     config::{Config, LoadError},
     daemon::{self, DaemonError},
 };
+use bpm_actors::chain_load;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    if let Some(code) = chain_load::become_program_if_asked() {
+        return code;
+    }
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

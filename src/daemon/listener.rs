@@ -3,7 +3,6 @@
 //! The start binds it before anything is started, so that a conflict is found first.
 
 use std::{
-    fs,
     io::{self, ErrorKind},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -11,7 +10,7 @@ use std::{
 
 use nix::errno::Errno;
 
-use super::occupant::Occupant;
+use super::port_owner::PortOwner;
 
 /// How often a port that is free on one family is tried on the other.
 const MOST_TRIES: u32 = 16;
@@ -62,27 +61,6 @@ pub enum ListenError {
     },
 }
 
-/// Who has a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PortOwner {
-    /// This process.
-    Process(Occupant),
-    /// A process whose descriptors are not visible, of the user with this id.
-    User(u32),
-    /// `/proc` does not tell.
-    Unknown,
-}
-
-impl std::fmt::Display for PortOwner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Process(occupant) => occupant.fmt(f),
-            Self::User(uid) => write!(f, "a process of the user with id {uid}"),
-            Self::Unknown => f.write_str("another process"),
-        }
-    }
-}
-
 /// Listens on `port` of the loopback addresses; 0 lets the system choose one. `file` is where the
 /// user can change it.
 ///
@@ -103,7 +81,7 @@ pub fn bind(port: u16, file: &Path) -> Result<Listeners, ListenError> {
     last_try.map_err(|(address, cause)| match cause.kind() {
         ErrorKind::AddrInUse => ListenError::Taken {
             port: address.port(),
-            owner: port_owner(address.port()),
+            owner: PortOwner::of_tcp(address),
             file: file.to_owned(),
         },
         ErrorKind::PermissionDenied => ListenError::Privileged {
@@ -136,7 +114,8 @@ fn listen(ip: IpAddr, port: u16) -> Result<(TcpListener, u16), (SocketAddr, io::
     bound().map_err(|cause| (address, cause))
 }
 
-fn lacks_ipv6(cause: &io::Error) -> bool {
+/// Whether the reason is that the machine has no IPv6.
+pub(super) fn lacks_ipv6(cause: &io::Error) -> bool {
     let missing = [
         Errno::EADDRNOTAVAIL,
         Errno::EAFNOSUPPORT,
@@ -145,62 +124,6 @@ fn lacks_ipv6(cause: &io::Error) -> bool {
     cause
         .raw_os_error()
         .is_some_and(|code| missing.contains(&Errno::from_raw(code)))
-}
-
-fn port_owner(port: u16) -> PortOwner {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .map(|table| fs::read_to_string(table).unwrap_or_default());
-    let Some(socket) = tables.iter().find_map(|table| listening(table, port)) else {
-        return PortOwner::Unknown;
-    };
-    Occupant::of_socket(socket.inode).map_or(PortOwner::User(socket.uid), PortOwner::Process)
-}
-
-/// A row of the kernel's table of TCP sockets.
-#[derive(Debug, PartialEq, Eq)]
-struct Socket {
-    uid: u32,
-    inode: u64,
-}
-
-/// The socket in `table` that listens on `port` where it is in our way.
-fn listening(table: &str, port: u16) -> Option<Socket> {
-    const LISTEN: &str = "0A";
-    table.lines().find_map(|line| {
-        let columns: Vec<_> = line.split_whitespace().collect();
-        let [_, local, _, LISTEN, _, _, _, uid, _, inode, ..] = columns.as_slice() else {
-            return None;
-        };
-        let (ip, hex) = local.split_once(':')?;
-        let same_port = u16::from_str_radix(hex, 16) == Ok(port);
-        (same_port && is_in_the_way(address(ip)?)).then_some(Socket {
-            uid: uid.parse().ok()?,
-            inode: inode.parse().ok()?,
-        })
-    })
-}
-
-fn is_in_the_way(ip: IpAddr) -> bool {
-    let ip = ip.to_canonical();
-    ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST
-}
-
-/// An address as the kernel prints it: hexadecimal words in the byte order of the machine.
-fn address(hex: &str) -> Option<IpAddr> {
-    let word = |at| {
-        u32::from_str_radix(hex.get(at..at + 8)?, 16)
-            .ok()
-            .map(u32::to_ne_bytes)
-    };
-    match hex.len() {
-        8 => Some(Ipv4Addr::from(word(0)?).into()),
-        32 => {
-            let words = [word(0)?, word(8)?, word(16)?, word(24)?];
-            let octets: [u8; 16] = words.concat().try_into().ok()?;
-            Some(Ipv6Addr::from(octets).into())
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -232,7 +155,7 @@ mod tests {
 
         let refused = bind(first.port, Path::new(FILE)).unwrap_err();
 
-        let name = fs::read_to_string("/proc/self/comm").unwrap();
+        let name = std::fs::read_to_string("/proc/self/comm").unwrap();
         assert_eq!(
             refused.to_string(),
             format!(
@@ -260,35 +183,6 @@ mod tests {
                 .contains(&format!("pid {}", std::process::id())),
             "{refused}"
         );
-    }
-
-    #[test]
-    fn a_socket_on_all_addresses_is_an_owner_and_one_elsewhere_is_not() {
-        let row = |address: &str, state: &str| {
-            format!(
-                "   0: {address}:0BB9 00000000:0000 {state} 00000000:00000000 00:00000000 00000000  1000        0 18327 1 0 100 0 0 10 0\n"
-            )
-        };
-        let found = Some(Socket {
-            uid: 1000,
-            inode: 18327,
-        });
-        assert_eq!(listening(&row("00000000", "0A"), 3001), found);
-        assert_eq!(
-            listening(&row("00000000000000000000000000000000", "0A"), 3001),
-            found
-        );
-        assert_eq!(listening(&row("00000000", "0A"), 3002), None);
-        assert_eq!(listening(&row("00000000", "01"), 3001), None);
-        assert_eq!(listening(&row("0B01A8C0", "0A"), 3001), None);
-        assert_eq!(listening(&row("äää00", "0A"), 3001), None);
-        let mapped = format!(
-            "0000000000000000{:08X}{:08X}",
-            u32::from_ne_bytes([0, 0, 255, 255]),
-            u32::from_ne_bytes([127, 0, 0, 1])
-        );
-        assert_eq!(listening(&row(&mapped, "0A"), 3001), found);
-        assert_eq!(listening("sl local_address\n", 3001), None);
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! `main` calls [`run`] with a valid configuration. It must not know arguments or exit codes.
 //!
 //! The order is: lock, port, state folder; then serve at once; then end what a dead daemon left;
-//! then start the processes.
+//! then bind the sockets that are held for the processes; then start those.
 
+pub mod held;
 pub mod listener;
 pub mod lock;
 pub mod occupant;
+pub mod port_owner;
 pub mod state_dir;
 
 mod logger;
@@ -19,12 +21,17 @@ use std::{io, time::Duration};
 use bpm_actors::{
     leftovers,
     logs::passthrough::Passthrough,
-    reaper::{Reaper, ledger::Ledger},
+    reaper::{Reaper, floor::Floor, ledger::Ledger},
 };
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    listener::Listeners, lock::ProjectLock, signals::Signals, state_dir::StateDir, team::Team,
+    held::{Held, SocketFiles},
+    listener::Listeners,
+    lock::ProjectLock,
+    signals::Signals,
+    state_dir::StateDir,
+    team::Team,
 };
 use crate::{config::Config, mcp};
 
@@ -42,6 +49,9 @@ pub enum DaemonError {
     /// The MCP port cannot be had.
     #[error(transparent)]
     Listen(#[from] listener::ListenError),
+    /// A socket of a process cannot be had.
+    #[error(transparent)]
+    Held(#[from] held::HeldError),
     /// There is nowhere to keep state.
     #[error(transparent)]
     StateDir(#[from] state_dir::StateDirError),
@@ -62,8 +72,10 @@ fn cannot(what: &'static str) -> impl FnOnce(io::Error) -> DaemonError {
 /// Serves the project until a signal ends it.
 ///
 /// # Errors
-/// When the project is locked, the port taken, or the state folder of no use.
+/// When the project is locked, a port taken, or the state folder of no use.
 pub fn run(config: Config) -> Result<(), DaemonError> {
+    // Before anything that is closed again; see there.
+    let _floor = Floor::lay().map_err(cannot("reserve descriptors for sockets"))?;
     let _lock = ProjectLock::acquire(&config.project_dir)?;
     let listeners = listener::bind(config.mcp_port, &config.file)?;
     let state = StateDir::open(&config.project_dir)?;
@@ -100,8 +112,9 @@ async fn serve(
         .max()
         .unwrap_or_default();
 
+    let (processes, file) = (config.processes.clone(), config.file.clone());
     let url = format!("http://localhost:{}{}", listeners.port, mcp::PATH);
-    let (team, service) = Team::assemble(config, state.path(), &url, &reaper, outputs);
+    let (mut team, service) = Team::assemble(config, state.path(), &url, &reaper, outputs);
     let farewell = CancellationToken::new();
     let server =
         mcp::serve(listeners.sockets, service, farewell.clone()).map_err(cannot("serve MCP"))?;
@@ -112,12 +125,19 @@ async fn serve(
     log::info!("serving {url} for {}", project.display());
     log::info!("to connect Claude Code: claude mcp add --transport http bpm {url}");
 
-    tokio::select! {
-        () = end_leftovers(&ledger, &project, grace) => {
-            team.boot();
-            signals.next().await;
-        }
-        () = signals.next() => {}
+    let work = async {
+        end_leftovers(&ledger, &project, grace).await;
+        let held = hold(&mut team, Held::bind(&processes, &file)?)?;
+        team.boot();
+        Ok(held)
+    };
+    // The files of unix sockets are there until nobody is left who serves.
+    let begun: Result<Option<SocketFiles>, DaemonError> = tokio::select! {
+        begun = work => begun.map(Some),
+        () = signals.next() => Ok(None),
+    };
+    if let Ok(Some(_)) = &begun {
+        signals.next().await;
     }
     log::info!("shutting down");
     tokio::select! {
@@ -133,11 +153,19 @@ async fn serve(
     // Also after a third signal: the pipes outlive those who printed.
     team.close_logs().await;
     farewell.cancel();
-    match server.await {
+    let served = server.await;
+    begun?;
+    match served {
         Ok(Err(error)) => Err(cannot("serve MCP")(error)),
         // It neither panics nor is cancelled; and at this point nothing is lost by it.
         Ok(Ok(())) | Err(_) => Ok(()),
     }
+}
+
+/// Gives the processes what was bound for them.
+fn hold(team: &mut Team, held: Held) -> Result<SocketFiles, DaemonError> {
+    team.hold(held.bound).map_err(cannot("relay connections"))?;
+    Ok(held.files)
 }
 
 async fn end_leftovers(ledger: &std::path::Path, project: &std::path::Path, grace: Duration) {

@@ -1,6 +1,6 @@
 //! The actors of one daemon: who knows whom.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use bpm_actors::{
@@ -12,11 +12,14 @@ use bpm_actors::{
     mode_actor::{ModeActor, Watch},
     process_actor::{Ports, ProcessActor},
     reaper::Reaper,
+    relay::Relay,
     restart::{Cause, Restart, Shutdown},
+    sockets::{Doors, Hold},
     spec::{Mode, Project},
 };
 use futures_util::future::join_all;
 
+use super::held::Bound;
 use crate::{
     config::Config,
     service::{Member, Parts, Service},
@@ -32,6 +35,8 @@ pub(super) struct Team {
     logs: Addr<LogStoreActor>,
     /// The log store's own thread: a flood of output does not delay a restart.
     _log_thread: Arbiter,
+    /// The relays' own thread, where there are any.
+    relay_thread: Option<Arbiter>,
 }
 
 impl Team {
@@ -123,9 +128,29 @@ impl Team {
                 processes,
                 logs,
                 _log_thread: log_thread,
+                relay_thread: None,
             },
             service,
         )
+    }
+
+    /// Gives each process, in the order of the file, what was bound for it. Once, before the start.
+    ///
+    /// # Errors
+    /// When a relay cannot be started.
+    pub(super) fn hold(&mut self, bound: Vec<Bound>) -> io::Result<()> {
+        for (process, bound) in self.processes.iter().zip(bound) {
+            let doors = match bound {
+                Bound::Own => Doors::Own,
+                Bound::Held(sockets) => Doors::Held(sockets),
+                Bound::Public(listeners) => {
+                    let thread = self.relay_thread.get_or_insert_with(Arbiter::new);
+                    Doors::Relayed(Relay::start(listeners, &thread.handle())?)
+                }
+            };
+            process.do_send(Hold(doors));
+        }
+        Ok(())
     }
 
     /// Starts every process, in the order of the file.

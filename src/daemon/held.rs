@@ -1,0 +1,97 @@
+//! The sockets that the daemon holds for its processes: `listen` and `port`.
+//!
+//! The start binds all of them, or none, when what a dead daemon left is ended and before anything is
+//! started. This room knows neither who is handed the sockets nor when.
+
+mod problem;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod unix;
+
+use std::{net::TcpListener, path::Path};
+
+use bpm_actors::{
+    sockets::{HeldSocket, HeldSockets},
+    spec::{Listen, ListenAddress, ProcessSpec, Sockets},
+};
+
+pub use self::{
+    problem::{HeldError, Key, Reason},
+    unix::SocketFiles,
+};
+
+/// As many connections as the kernel lets wait: they wait through builds and crashes.
+const BACKLOG: i32 = 4096;
+
+/// What was bound.
+#[derive(Debug)]
+pub struct Held {
+    /// For each process, in the order of the configuration.
+    pub bound: Vec<Bound>,
+    /// The files of the unix sockets.
+    pub files: SocketFiles,
+}
+
+/// What was bound for a process.
+#[derive(Debug)]
+pub enum Bound {
+    /// Nothing: it binds its own.
+    Own,
+    /// To be handed down.
+    Held(HeldSockets),
+    /// To be relayed; blocking.
+    Public(Vec<TcpListener>),
+}
+
+impl Held {
+    /// Binds what the processes ask for. `file` is where the user can change it.
+    ///
+    /// # Errors
+    /// For the first address that cannot be had; then nothing is bound.
+    pub fn bind(processes: &[ProcessSpec], file: &Path) -> Result<Self, HeldError> {
+        let mut files = SocketFiles::default();
+        let mut bound = Vec::with_capacity(processes.len());
+        for spec in processes {
+            let problem = |key, address, reason| HeldError {
+                process: spec.name.clone(),
+                key,
+                address,
+                reason,
+                file: file.to_owned(),
+            };
+            bound.push(match &spec.sockets {
+                Sockets::Own => Bound::Own,
+                Sockets::Held { listen, .. } => {
+                    let mut sockets = Vec::with_capacity(listen.len());
+                    for wanted in listen {
+                        let socket = hold(wanted, &mut files);
+                        sockets.push(socket.map_err(|reason| {
+                            problem(Key::Listen, wanted.address.clone(), reason)
+                        })?);
+                    }
+                    Bound::Held(HeldSockets::new(sockets))
+                }
+                Sockets::Relayed { public, .. } => {
+                    let listeners = tcp::listen_at_all(public);
+                    Bound::Public(listeners.map_err(|(address, reason)| {
+                        problem(Key::Port, ListenAddress::Tcp(address), reason)
+                    })?)
+                }
+            });
+        }
+        Ok(Self { bound, files })
+    }
+}
+
+fn hold(wanted: &Listen, files: &mut SocketFiles) -> Result<HeldSocket, Reason> {
+    let descriptor = match &wanted.address {
+        ListenAddress::Tcp(address) => tcp::listen(*address)?.into(),
+        ListenAddress::Unix(path) => unix::listen(path, files)?,
+    };
+    Ok(HeldSocket {
+        name: wanted.name.clone(),
+        address: wanted.address.clone(),
+        descriptor,
+    })
+}

@@ -1,0 +1,143 @@
+//! Unix sockets: private from the first moment, and removed at the end.
+
+use std::{
+    fs::{self, File, Permissions},
+    io::{self, ErrorKind},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::{BACKLOG, Reason};
+use crate::daemon::port_owner::PortOwner;
+
+/// Only the user may connect.
+const MODE: u32 = 0o600;
+
+/// The files of unix sockets; those that are still ours are removed when this is dropped.
+#[derive(Debug, Default)]
+pub struct SocketFiles(Vec<SocketFile>);
+
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    node: Node,
+    /// While the socket is open, nobody else's file gets its number.
+    _socket: OwnedFd,
+}
+
+/// Which file it is, whatever its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Node {
+    device: u64,
+    inode: u64,
+}
+
+impl Node {
+    fn at(path: &Path) -> io::Result<Self> {
+        let metadata = fs::symlink_metadata(path)?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if Node::at(&self.path).is_ok_and(|node| node == self.node)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            log::warn!("cannot remove {}: {error}", self.path.display());
+        }
+    }
+}
+
+/// Listens at `path`, in blocking mode; a file that nobody listens at any more is replaced.
+pub(super) fn listen(path: &Path, files: &mut SocketFiles) -> Result<OwnedFd, Reason> {
+    let socket = match bind(path) {
+        Err(cause) if cause.kind() == ErrorKind::AddrInUse => {
+            remove_stale(path)?;
+            bind(path)
+        }
+        tried => tried,
+    };
+    let socket = socket.map_err(|cause| reason(path, cause))?;
+    own(path, &socket, files).map_err(Reason::Refused)?;
+    socket.listen(BACKLOG).map_err(Reason::Refused)?;
+    Ok(socket.into())
+}
+
+/// From now on the file is removed at the end, or when something else fails.
+fn own(path: &Path, socket: &Socket, files: &mut SocketFiles) -> io::Result<()> {
+    let file = SocketFile {
+        _socket: socket.try_clone()?.into(),
+        node: Node::at(path)?,
+        path: path.to_owned(),
+    };
+    files.0.push(file);
+    Ok(())
+}
+
+fn bind(path: &Path) -> io::Result<Socket> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // The file is created with the mode of the socket, so it never has another one. The umask belongs
+    // to all threads and cannot be lent for this.
+    let socket = File::from(OwnedFd::from(socket));
+    socket.set_permissions(Permissions::from_mode(MODE))?;
+    let socket = Socket::from(OwnedFd::from(socket));
+    socket.bind(&address)?;
+    Ok(socket)
+}
+
+/// Makes room where a daemon that was killed left its file. Whatever else is there stays.
+fn remove_stale(path: &Path) -> Result<(), Reason> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(cause) => return Err(Reason::Refused(cause)),
+    };
+    if !found.file_type().is_socket() {
+        return Err(Reason::NoSocket);
+    }
+    match connect(path) {
+        Err(cause) if cause.kind() == ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(Reason::Refused)
+        }
+        Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(()),
+        // It listens, or it has too many waiting, or it is not ours to ask: somebody's in any case.
+        Ok(_) | Err(_) => Err(taken(path)),
+    }
+}
+
+/// Without waiting: a queue that is full would not end.
+fn connect(path: &Path) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(socket)
+}
+
+fn taken(path: &Path) -> Reason {
+    match PortOwner::of_unix(path) {
+        owner if owner.is_us() => Reason::Ours,
+        owner => Reason::Taken(owner),
+    }
+}
+
+fn reason(path: &Path, cause: io::Error) -> Reason {
+    match cause.kind() {
+        ErrorKind::AddrInUse => taken(path),
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            Reason::NoFolder(path.parent().unwrap_or(path).to_owned())
+        }
+        // The kernel was not even asked.
+        ErrorKind::InvalidInput if cause.raw_os_error().is_none() => Reason::TooLong,
+        _ => Reason::Refused(cause),
+    }
+}

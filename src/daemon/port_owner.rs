@@ -1,0 +1,206 @@
+//! Who has an address that this daemon needs, as far as `/proc` tells.
+
+use std::{
+    fmt, fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::unix::ffi::OsStrExt,
+    path::Path,
+};
+
+use super::occupant::Occupant;
+
+/// Who listens there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PortOwner {
+    /// This process.
+    Process(Occupant),
+    /// A process whose descriptors are not visible, of the user with this id.
+    User(u32),
+    /// `/proc` does not tell.
+    Unknown,
+}
+
+impl PortOwner {
+    /// Who is in the way of one who wants to listen at `address`.
+    #[must_use]
+    pub fn of_tcp(address: SocketAddr) -> Self {
+        let tables = ["/proc/net/tcp", "/proc/net/tcp6"]
+            .map(|table| fs::read_to_string(table).unwrap_or_default());
+        let rivals = || tables.iter().flat_map(|table| listening(table, address));
+        let exact = rivals().find(|rival| rival.ip == address.ip().to_canonical());
+        let Some(rival) = exact.or_else(|| rivals().next()) else {
+            return Self::Unknown;
+        };
+        Occupant::of_socket(rival.inode).map_or(Self::User(rival.uid), Self::Process)
+    }
+
+    /// Who listens at a unix socket.
+    #[must_use]
+    pub fn of_unix(path: &Path) -> Self {
+        let table = fs::read("/proc/net/unix").unwrap_or_default();
+        listening_unix(&table, path)
+            .and_then(Occupant::of_socket)
+            .map_or(Self::Unknown, Self::Process)
+    }
+
+    /// Whether it is this very daemon.
+    #[must_use]
+    pub fn is_us(&self) -> bool {
+        matches!(self, Self::Process(occupant) if occupant.pid == std::process::id())
+    }
+}
+
+impl fmt::Display for PortOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Process(occupant) => occupant.fmt(f),
+            Self::User(uid) => write!(f, "a process of the user with id {uid}"),
+            Self::Unknown => f.write_str("another process"),
+        }
+    }
+}
+
+/// A row of the kernel's table of TCP sockets.
+#[derive(Debug, PartialEq, Eq)]
+struct Socket {
+    ip: IpAddr,
+    uid: u32,
+    inode: u64,
+}
+
+/// The sockets in `table` that listen where they are in the way of `wanted`.
+fn listening(table: &str, wanted: SocketAddr) -> impl Iterator<Item = Socket> {
+    const LISTEN: &str = "0A";
+    table.lines().filter_map(move |line| {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        let [_, local, _, LISTEN, _, _, _, uid, _, inode, ..] = columns.as_slice() else {
+            return None;
+        };
+        let (ip, hex) = local.split_once(':')?;
+        let ip = address(ip)?.to_canonical();
+        let same_port = u16::from_str_radix(hex, 16) == Ok(wanted.port());
+        (same_port && is_in_the_way(ip, wanted.ip().to_canonical())).then_some(Socket {
+            ip,
+            uid: uid.parse().ok()?,
+            inode: inode.parse().ok()?,
+        })
+    })
+}
+
+/// One at all addresses is in everybody's way, of either family where it takes both.
+fn is_in_the_way(ip: IpAddr, wanted: IpAddr) -> bool {
+    ip == wanted
+        || ip == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+        || (ip == IpAddr::V4(Ipv4Addr::UNSPECIFIED) && wanted.is_ipv4())
+        || (wanted.is_unspecified() && (wanted.is_ipv6() == ip.is_ipv6()))
+}
+
+/// An address as the kernel prints it: hexadecimal words in the byte order of the machine.
+fn address(hex: &str) -> Option<IpAddr> {
+    let word = |at| {
+        u32::from_str_radix(hex.get(at..at + 8)?, 16)
+            .ok()
+            .map(u32::to_ne_bytes)
+    };
+    match hex.len() {
+        8 => Some(Ipv4Addr::from(word(0)?).into()),
+        32 => {
+            let words = [word(0)?, word(8)?, word(16)?, word(24)?];
+            let octets: [u8; 16] = words.concat().try_into().ok()?;
+            Some(Ipv6Addr::from(octets).into())
+        }
+        _ => None,
+    }
+}
+
+/// The inode of the socket in the kernel's table of unix sockets that listens at `path`.
+fn listening_unix(table: &[u8], path: &Path) -> Option<u64> {
+    /// `__SO_ACCEPTCON`; what it accepted has the same path.
+    const LISTENS: &str = "00010000";
+    table.split(|byte| *byte == b'\n').find_map(|line| {
+        // The path may contain spaces; what stands before it does not.
+        let before = line.strip_suffix(path.as_os_str().as_bytes())?;
+        let columns: Vec<_> = str::from_utf8(before.strip_suffix(b" ")?)
+            .ok()?
+            .split_ascii_whitespace()
+            .collect();
+        let [_, _, _, LISTENS, _, _, inode] = columns.as_slice() else {
+            return None;
+        };
+        inode.parse().ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    fn row(address: &str, state: &str) -> String {
+        format!(
+            "   0: {address}:0BB9 00000000:0000 {state} 00000000:00000000 00:00000000 00000000  1000        0 18327 1 0 100 0 0 10 0\n"
+        )
+    }
+
+    fn found(table: &str, wanted: &str) -> Option<(u32, u64)> {
+        let wanted = wanted.parse().unwrap();
+        let socket = listening(table, wanted).next();
+        socket.map(|socket| (socket.uid, socket.inode))
+    }
+
+    #[test]
+    fn a_socket_on_all_addresses_is_an_owner_and_one_elsewhere_is_not() {
+        const IT: Option<(u32, u64)> = Some((1000, 18327));
+        const ALL_OF_V6: &str = "00000000000000000000000000000000";
+        let local = "127.0.0.1:3001";
+        assert_eq!(found(&row("00000000", "0A"), local), IT);
+        assert_eq!(found(&row(ALL_OF_V6, "0A"), local), IT);
+        assert_eq!(found(&row(ALL_OF_V6, "0A"), "[::1]:3001"), IT);
+        assert_eq!(found(&row("00000000", "0A"), "[::1]:3001"), None);
+        assert_eq!(found(&row("00000000", "0A"), "127.0.0.1:3002"), None);
+        assert_eq!(found(&row("00000000", "01"), local), None);
+        assert_eq!(found(&row("äää00", "0A"), local), None);
+        assert_eq!(found("sl local_address\n", local), None);
+    }
+
+    #[test]
+    fn whoever_wants_all_addresses_is_hindered_by_one() {
+        let elsewhere = format!("{:08X}", u32::from_ne_bytes([192, 168, 1, 11]));
+        let row = row(&elsewhere, "0A");
+        assert!(found(&row, "0.0.0.0:3001").is_some());
+        assert!(found(&row, "192.168.1.11:3001").is_some());
+        assert_eq!(found(&row, "127.0.0.1:3001"), None);
+        assert_eq!(found(&row, "[::]:3001"), None);
+    }
+
+    #[test]
+    fn an_ipv4_address_in_the_dress_of_ipv6_is_the_same() {
+        let mapped = format!(
+            "0000000000000000{:08X}{:08X}",
+            u32::from_ne_bytes([0, 0, 255, 255]),
+            u32::from_ne_bytes([127, 0, 0, 1])
+        );
+        assert!(found(&row(&mapped, "0A"), "127.0.0.1:3001").is_some());
+    }
+
+    #[test]
+    fn the_owner_of_a_unix_socket_is_the_one_that_listens() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a  b.sock");
+        assert_eq!(PortOwner::of_unix(&path), PortOwner::Unknown);
+        let _listener = UnixListener::bind(&path).unwrap();
+        assert!(PortOwner::of_unix(&path).is_us());
+        assert_eq!(
+            PortOwner::of_unix(&folder.path().join("b.sock")),
+            PortOwner::Unknown
+        );
+
+        let table = b"Num RefCount Protocol Flags Type St Inode Path\n\
+            0: 00000003 00000000 00000000 0001 03 7 /a b\n\
+            0: 00000002 00000000 00010000 0001 01     8 /a b\n\
+            0: 00000002 00000000 00010000 0001 01 9\n";
+        assert_eq!(listening_unix(table, Path::new("/a b")), Some(8));
+        assert_eq!(listening_unix(table, Path::new("b")), None);
+    }
+}
