@@ -84,6 +84,38 @@ fn the_example_with_all_keys_gives_the_defaults() {
 }
 
 #[test]
+fn what_the_example_with_all_keys_only_shows_is_valid_too() {
+    let all = fs::read_to_string(Path::new(ROOT).join("config-examples/all-keys.mcp-run")).unwrap();
+    let (rust, _) = all.split_once("[process.web]").unwrap();
+    let shown = |key: &str| rust.contains(&format!("\n# {key} = "));
+    for key in [
+        "listen",
+        "port",
+        "overlap",
+        "drain_seconds",
+        "ready",
+        "watchdog_seconds",
+    ] {
+        assert!(shown(key), "{key}");
+    }
+    for (way, other) in [("listen", "port"), ("port", "listen")] {
+        let lines = rust.lines().filter_map(|line| {
+            let key = line.trim_start_matches("# ").split(" = ").next()?;
+            let is_key = line.contains(" = ") && !key.contains([' ', '#']);
+            // Beside `ready` there is no settling.
+            (is_key || line.starts_with('['))
+                .then_some(line.trim_start_matches("# "))
+                .filter(|_| key != other && key != "settle_seconds")
+        });
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let project = tempfile::tempdir().unwrap();
+        fs::write(project.path().join(".mcp-run"), &text).unwrap();
+        let config = Config::load(project.path()).unwrap();
+        assert!(config.processes[0].watchdog.is_some(), "{way}: {text}");
+    }
+}
+
+#[test]
 fn check_says_which_processes_there_are() {
     let project = tempfile::tempdir().unwrap();
     fs::write(project.path().join(".mcp-run"), MINIMAL).unwrap();

@@ -118,8 +118,8 @@ fn unix(text: &str, project: &Path) -> Result<PathBuf, String> {
     // `components` drops what tells a folder from a file.
     if text.ends_with('/') || text.ends_with("/.") || path.file_name().is_none() {
         return Err(format!(
-            "must name a file for the socket, such as {:?}",
-            Path::new(text).join("app.sock")
+            "must name a file for the socket, such as \"{}/app.sock\"",
+            text.trim_end_matches('/').escape_debug()
         ));
     }
     let length = path.as_os_str().as_bytes().len();

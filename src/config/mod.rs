@@ -8,6 +8,7 @@ mod claims;
 mod closes_sockets;
 mod entry;
 mod keys;
+mod listen;
 mod load;
 mod problem;
 mod process;

@@ -15,6 +15,7 @@ use super::{
     claims::Claims,
     entry::{Entry, entries, find},
     keys,
+    listen::Place,
     problem::Report,
     ready, sockets, value,
 };
@@ -57,7 +58,7 @@ pub(super) fn read(
     let kind = kind(process, &fields, report);
     let draft = draft(&fields, kind, project, report);
 
-    let place = sockets::Place {
+    let place = Place {
         name: process.name,
         project,
         command: draft.command.as_ref(),

@@ -189,14 +189,10 @@ fn fixed(host: &str, port: u16, public: Public<'_>) -> Result<TargetPort, String
 
 /// Whether a host is this machine by loopback.
 fn is_here(host: &str) -> bool {
-    match host.parse::<IpAddr>() {
-        Ok(ip) => {
-            let ip = ip.to_canonical();
-            ip.is_loopback() || ip.is_unspecified()
-        }
-        Err(_) => {
-            let name = host.trim_end_matches('.').to_ascii_lowercase();
-            name == "localhost" || name.ends_with(".localhost")
-        }
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        let ip = ip.to_canonical();
+        return ip.is_loopback() || ip.is_unspecified();
     }
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
 }

@@ -4,7 +4,10 @@ use std::{fmt::Write, path::Path};
 
 use proptest::prelude::*;
 
-use crate::config::{Config, keys};
+use crate::config::{
+    Config, address, keys,
+    target::{self, Public},
+};
 
 fn any_value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
@@ -50,6 +53,31 @@ proptest! {
         match Config::parse(&text, Path::new("/")) {
             Ok(config) => prop_assert!(!config.processes.is_empty()),
             Err(invalid) => prop_assert!(!invalid.problems.is_empty()),
+        }
+    }
+
+    #[test]
+    fn no_address_makes_the_reader_panic(
+        any in any::<String>(),
+        alike in "(http://|unix:|tcp://)?[a:\\[\\]0-9./@#?{}port ]{0,24}",
+        public in proptest::collection::vec(any::<std::net::SocketAddr>(), 0..3),
+    ) {
+        for text in [&any, &alike] {
+            for public in [Public::Absent, Public::At(&public)] {
+                let _ = target::http(text, public);
+                let _ = target::tcp(text, public);
+            }
+            let _ = address::listen(text, Path::new("/"));
+            let quoted = format!("{text:?}");
+            for line in [
+                format!("listen = [{quoted}]"),
+                format!("listen = {{ {quoted} = {quoted} }}"),
+                format!("port = {quoted}"),
+                format!("ready = {{ http = {quoted}, {quoted} = 1 }}"),
+            ] {
+                let file = format!("mcp_port = 1\n[process.a]\ntype = \"rust\"\n{line}\n");
+                let _ = Config::parse(&file, Path::new("/")).map_err(|invalid| invalid.to_string());
+            }
         }
     }
 }

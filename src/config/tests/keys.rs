@@ -204,7 +204,8 @@ fn processes_are_tables() {
 fn the_readme_and_the_example_with_all_keys_name_every_key() {
     for file in ["README.md", "config-examples/all-keys.mcp-run"] {
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
-        for key in keys::TOP.into_iter().chain(keys::of_process(None)) {
+        let keys = keys::TOP.into_iter().chain(keys::of_process(None));
+        for key in keys.chain(keys::of_ready()).chain(["{port}", "PORT"]) {
             assert!(text.contains(key), "{file} lacks {key}");
         }
     }

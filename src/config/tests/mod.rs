@@ -1,8 +1,11 @@
+mod claims;
 mod file;
 mod hostile;
 mod keys;
+mod listen;
 mod ready;
 mod sockets;
+mod target;
 mod valid;
 mod values;
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use bpm_actors::spec::{CargoTarget, CommandLine, Program, Readiness};
+use bpm_actors::spec::{CargoTarget, CommandLine, Program, Readiness, Sockets};
 
 use super::{MINIMAL, parse};
 use crate::config::{Config, EXAMPLE};
@@ -23,6 +23,10 @@ fn what_is_left_out_has_the_documented_defaults() {
     assert!(main.env.is_empty());
     assert_eq!(main.stop_grace, Duration::from_secs(5));
     assert_eq!(main.readiness, Readiness::Settle(Duration::from_secs(1)));
+    assert_eq!(main.sockets, Sockets::Own);
+    assert_eq!(main.drain, Duration::from_secs(5));
+    assert_eq!(main.stable, Duration::from_secs(10));
+    assert_eq!(main.watchdog, None);
     assert_eq!(main.crash_policy.dev_wait, Duration::from_mins(2));
     assert_eq!(main.crash_policy.release_initial, Duration::from_secs(1));
     assert_eq!(main.crash_policy.release_max, Duration::from_mins(5));
