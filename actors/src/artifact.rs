@@ -161,7 +161,7 @@ pub struct BuildReport {
     /// there, and so do the warnings of what had an error, because the compiler did not come to them.
     pub fixed_count: usize,
     /// The first errors and, behind them, warnings that are new; each once, at most
-    /// [`BuildReport::MOST_SHOWN`].
+    /// [`BuildReport::MOST_SHOWN`]. In the first build of a daemon nothing is known to be new.
     pub errors: Vec<Diagnostic>,
     /// How many errors and warnings are not in `errors`; the build log has them.
     pub omitted_count: usize,
@@ -193,7 +193,7 @@ pub struct Diagnostic {
     pub message: String,
     /// The finding as the compiler shows it, without colours.
     pub rendered: String,
-    /// Whether the build before did not have it; false where there was no build before.
+    /// Whether the build before did not have it.
     pub new: bool,
 }
 

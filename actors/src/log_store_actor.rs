@@ -2,7 +2,7 @@
 //!
 //! | who sends | what |
 //! |---|---|
-//! | process actors | `OpenLog`, then `Crashed` or `Stopped`, then `TreeEnded`; `DescribeLastLines` |
+//! | process actors | `OpenLog`, then `Crashed` or `Stopped`, then `TreeEnded`; `DescribeLastLines`, `DescribeErrorLines` |
 //! | the builder | `OpenLog`, `Append`, then `BuildEnded` |
 //! | the front ends | `Search` |
 //! | the daemon | [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
@@ -17,6 +17,7 @@
 //! only when nobody of the tree is left: until then they have their grace and print.
 
 mod answer;
+mod errors;
 mod pipes;
 mod requests;
 

@@ -3,6 +3,7 @@
 
 pub mod chunk;
 pub(crate) mod intake;
+pub mod level;
 pub mod passthrough;
 pub mod shelf;
 pub(crate) mod text;
@@ -155,8 +156,10 @@ pub struct AwaitLine {
     pub pattern: Pattern,
 }
 
-/// Question: the lines of a run that look like errors, as an agent reads them: the first ones, equal
-/// ones once. Answered at once with what is stored.
+/// Question: the lines of a run that look like errors, as an agent reads them, shortened: the first
+/// ones, and what a panic says. Those that differ only in numbers, times and ids are given once.
+/// Answered with what is stored, as far as the first 4 MiB of the log go; empty where there is no such
+/// log.
 #[derive(Clone, Debug, actix::Message)]
 #[rtype(result = "Vec<String>")]
 pub struct DescribeErrorLines {

@@ -1,8 +1,12 @@
 //! The question that readers ask the log store, and its answer.
 //!
-//! The order is: stream, pattern, context, head or tail. `scan` finds the lines, `show` chooses
+//! `error_lines` answers another question, about what looks like an error.
+//!
+//! The order of a search is: stream, pattern, context, head or tail. `scan` finds the lines, `show` chooses
 //! which of them fit and writes them; both are linear in the log and know no actor.
 
+pub(crate) mod error_lines;
+mod likeness;
 pub(crate) mod scan;
 pub(crate) mod show;
 

@@ -13,8 +13,8 @@ use super::{LogStoreActor, Phase, answer::Answer, last_lines};
 use crate::{
     ids::ProcessName,
     logs::{
-        Append, AwaitLine, BuildEnded, BuildEnding, Crashed, DescribeErrorLines, DescribeLastLines,
-        LogKey, OpenLog, Source, Stopped, Stream, TreeEnded,
+        Append, AwaitLine, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog,
+        Source, Stopped, Stream, TreeEnded,
         shelf::{Log, Snapshot},
     },
     restart::Shutdown,
@@ -208,7 +208,7 @@ impl Handler<Search> for LogStoreActor {
 }
 
 /// Tells a search, when it is dropped, that nobody waits for it.
-struct Abandons(Arc<AtomicBool>);
+pub(super) struct Abandons(pub(super) Arc<AtomicBool>);
 
 impl Drop for Abandons {
     fn drop(&mut self) {
@@ -252,13 +252,5 @@ impl Handler<AwaitLine> for LogStoreActor {
 
     fn handle(&mut self, _: AwaitLine, _: &mut Self::Context) -> Self::Result {
         Box::pin(async { None })
-    }
-}
-
-impl Handler<DescribeErrorLines> for LogStoreActor {
-    type Result = ResponseFuture<Vec<String>>;
-
-    fn handle(&mut self, _: DescribeErrorLines, _: &mut Self::Context) -> Self::Result {
-        Box::pin(async { Vec::new() })
     }
 }

@@ -15,7 +15,8 @@ use crate::{
     exit::Exit,
     ids::{BuildId, RunId},
     logs::{
-        Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, OpenLog, Stopped, TreeEnded,
+        Append, BuildEnded, BuildEnding, Crashed, DescribeErrorLines, DescribeLastLines, OpenLog,
+        Stopped, TreeEnded,
     },
     pattern::Pattern,
     restart::Shutdown,
@@ -647,4 +648,25 @@ async fn whoever_leaves_before_his_answer_takes_no_place_from_others() {
         ask(&store, LogKind::Runs, -1, query).await.unwrap().matched,
         0
     );
+}
+
+#[actix::test]
+async fn error_lines_of_a_run_that_goes_on_are_those_that_the_run_before_did_not_print() {
+    let (store, mut output) = store();
+    let mut old = open_stdout(&store, run(1)).await;
+    old.write_all(b"12:00 ERROR old\nERROR older\n").unwrap();
+    output.shows("ERROR older").await;
+    let mut new = open_stdout(&store, run(2)).await;
+    new.write_all(b"up\n12:01 ERROR old\n\x1b[31mERROR\x1b[0m new\nERROR last\n")
+        .unwrap();
+    output.shows("ERROR last").await;
+
+    let ask = |key, unlike, count| store.send(DescribeErrorLines { key, unlike, count });
+    let lines = ask(run(2), Some(run(1)), 5).await.unwrap();
+    assert_eq!(lines, ["ERROR new", "ERROR last"]);
+    let lines = ask(run(2), None, 2).await.unwrap();
+    assert_eq!(lines, ["12:01 ERROR old", "ERROR new"]);
+    let lines = ask(run(2), Some(run(7)), 1).await.unwrap();
+    assert_eq!(lines, ["12:01 ERROR old"], "there is no run 7");
+    assert!(ask(run(7), Some(run(1)), 5).await.unwrap().is_empty());
 }
