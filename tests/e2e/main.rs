@@ -15,6 +15,7 @@ mod npm;
 mod outputs;
 mod restarts;
 mod search;
+mod sockets;
 mod start;
 mod support;
 mod trees;

@@ -1,0 +1,238 @@
+//! Sockets that the daemon binds and hands down.
+
+use std::{
+    fs,
+    io::Read,
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::unix::{
+        fs::{FileTypeExt, PermissionsExt},
+        net::{UnixListener, UnixStream},
+    },
+};
+
+use nix::sys::signal::Signal;
+
+use crate::support::{
+    Daemon, LIMIT, Project, eventually, is_alive, marked, pid_in, project::shell,
+};
+
+/// An address that is free now, of a port that the system chose.
+fn free() -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// The entry of a process with this `listen` and this command.
+fn listens(name: &str, listen: &str, command: &[&str]) -> String {
+    format!("[process.{name}]\ntype = \"command\"\nlisten = {listen}\ncommand = {command:?}\n")
+}
+
+/// Everything that a connection says until it ends.
+fn answer(mut stream: impl Read) -> String {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+fn call(address: SocketAddr) -> String {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    answer(stream)
+}
+
+/// Answers every connection with its pid and what it was told about its sockets.
+const PYTHON: &str = "\
+import os, socket
+told = ' '.join(os.environ[name] for name in ('LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'))
+listener = socket.socket(fileno=3)
+while True:
+    connection, _ = listener.accept()
+    connection.sendall(f'{os.getpid()} {told}'.encode())
+    connection.close()
+";
+
+const NODE: &str = "\
+const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = process.env;
+const told = [process.pid, LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES].join(' ');
+require('net').createServer(socket => socket.end(told)).listen({ fd: 3 });
+";
+
+#[test]
+fn a_python_server_accepts_at_its_descriptor_and_knows_that_it_is_meant() {
+    let (project, address) = (Project::new("python"), free());
+    project.file("server.py", PYTHON);
+    let listen = format!("{{ http = \"{address}\", admin = \"{}\" }}", free());
+    project.config(&listens("main", &listen, &["python3", "server.py"]));
+    let daemon = project.start();
+    let pid = pid_in(&daemon.until_state("main", "running"));
+    let said = call(address);
+    // The names of a table come in one order or the other.
+    let names = said.rsplit(' ').next().unwrap().to_owned();
+    assert_eq!(said, format!("{pid} {pid} 2 {names}"));
+    let mut names: Vec<_> = names.split(':').collect();
+    names.sort_unstable();
+    assert_eq!(names, ["admin", "http"]);
+}
+
+#[test]
+fn a_node_server_accepts_at_its_descriptor() {
+    let (project, address) = (Project::new("node"), free());
+    project.file("server.js", NODE);
+    let listen = format!("[\"{address}\"]");
+    project.config(&listens("main", &listen, &["node", "server.js"]));
+    let daemon = project.start();
+    let pid = pid_in(&daemon.until_state("main", "running"));
+    let said = call(address);
+    assert!(said.starts_with(&format!("{pid} {pid} 1 ")), "{said}");
+}
+
+#[test]
+fn a_child_has_its_sockets_and_no_other_descriptor() {
+    let project = Project::new("descriptors");
+    let path = project.dir().join("app.sock");
+    let listen = format!("[\"{}\", \"{}\"]", free(), path.display());
+    project.config(&format!(
+        "{}{}",
+        listens("main", &listen, &["sleep", "1000"]),
+        shell("side", "exec sleep 1000")
+    ));
+    let daemon = project.start();
+    let open = |name| {
+        let pid = pid_in(&daemon.until_state(name, "running"));
+        let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        let mut names: Vec<_> = entries.map(|it| it.unwrap().file_name()).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(open("main"), ["0", "1", "2", "3", "4"]);
+    assert_eq!(open("side"), ["0", "1", "2"]);
+}
+
+#[test]
+fn connections_wait_while_nobody_runs_and_the_next_child_answers_them() {
+    let (project, address) = (Project::new("waits"), free());
+    project.file("server.py", PYTHON);
+    let script = "until [ -e open ]; do sleep 0.01; done; exec python3 server.py";
+    let entry = listens("main", &format!("[\"{address}\"]"), &["sh", "-c", script]);
+    project.config(&entry);
+    let daemon = project.start();
+    let first = pid_in(&daemon.until_state("main", "running"));
+    let waiting: Vec<_> = (0..3)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(first.try_into().unwrap()),
+        Signal::SIGKILL,
+    )
+    .unwrap();
+    project.file("open", "");
+    for stream in waiting {
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let said = answer(stream);
+        assert!(!said.starts_with(&format!("{first} ")), "{said}");
+        assert!(said.contains(" 1 "), "{said}");
+    }
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_did_not_crash() {
+    let project = Project::new("missing");
+    project.executable("server", "#!/no/such/shell\n");
+    let listen = format!("[\"{}\"]", free());
+    project.config(&listens("main", &listen, &["./server"]));
+    let daemon = project.start();
+    let main = daemon.until_state("main", "backing_off");
+    let events = main["events"].to_string();
+    assert!(events.contains("cannot run "), "{events}");
+    assert!(events.contains("No such file or directory"), "{events}");
+    assert!(main["last_exit"].is_null(), "{main}");
+}
+
+#[test]
+fn a_unix_socket_is_private_and_gone_at_the_end() {
+    let project = Project::new("unix");
+    project.file("server.py", PYTHON);
+    let path = project.dir().join("app.sock");
+    let listen = format!("[\"{}\"]", path.display());
+    project.config(&listens("main", &listen, &["python3", "server.py"]));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let metadata = fs::symlink_metadata(&path).unwrap();
+    assert!(metadata.file_type().is_socket());
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    let stream = UnixStream::connect(&path).unwrap();
+    assert!(answer(stream).contains(" 1 "));
+    daemon.stop();
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_taken_port_names_its_owner_and_nothing_is_bound_or_started() {
+    let (project, first) = (Project::new("taken"), free());
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let last = taken.local_addr().unwrap();
+    let path = project.dir().join("app.sock");
+    let listen = format!("[\"{first}\", \"{}\", \"{last}\"]", path.display());
+    let script = "echo $$ >> starts; exec sleep 1000";
+    project.config(&format!(
+        "{}{}",
+        shell("side", script),
+        listens("main", &listen, &["sh", "-c", script])
+    ));
+
+    let (code, _, stderr) = Daemon::refuses(Daemon::command(&project));
+
+    assert_eq!(code, Some(1), "{stderr}");
+    let me = std::process::id();
+    let expected = format!("process main: listen {last} is taken by pid {me} (");
+    assert!(stderr.contains(&expected), "{stderr}");
+    let file = project.dir().join(".mcp-run");
+    let expected = format!("change listen in {}", file.display());
+    assert!(stderr.contains(&expected), "{stderr}");
+    assert!(!path.exists());
+    TcpListener::bind(first).unwrap();
+    assert_eq!(
+        (project.lines("starts"), marked(&project.dir())),
+        (0, vec![])
+    );
+}
+
+#[test]
+fn after_kill_9_the_next_daemon_ends_what_is_left_and_holds_the_same_sockets() {
+    let (project, address) = (Project::new("kill9"), free());
+    project.file("server.py", PYTHON);
+    let path = project.dir().join("app.sock");
+    let listen = format!("[\"{address}\", \"{}\"]", path.display());
+    project.config(&listens("main", &listen, &["python3", "server.py"]));
+    let mut daemon = project.start();
+    let first = pid_in(&daemon.until_state("main", "running"));
+    daemon.signal(Signal::SIGKILL);
+    daemon.ends();
+    assert!(is_alive(first) && path.exists());
+
+    // Not the fixture's own end, which would end the child as well.
+    std::mem::forget(daemon);
+    let daemon = project.start();
+
+    let second = pid_in(&daemon.until_state("main", "running"));
+    assert!(!is_alive(first));
+    let said = call(address);
+    assert!(said.starts_with(&format!("{second} ")), "{said}");
+    UnixStream::connect(&path).unwrap();
+    daemon.stop();
+    assert!(!path.exists());
+}
+
+#[test]
+fn what_somebody_put_in_the_place_of_the_socket_stays() {
+    let project = Project::new("replaced");
+    let path = project.dir().join("app.sock");
+    let listen = format!("[\"{}\"]", path.display());
+    project.config(&listens("main", &listen, &["sleep", "1000"]));
+    let daemon = project.start();
+    eventually("bound", || UnixStream::connect(&path));
+    fs::remove_file(&path).unwrap();
+    let _other = UnixListener::bind(&path).unwrap();
+    daemon.stop();
+    UnixStream::connect(&path).unwrap();
+}
