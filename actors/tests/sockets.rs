@@ -33,6 +33,8 @@ fn main() -> ExitCode {
     if let Some(code) = chain_load::become_program_if_asked() {
         return code;
     }
+    // As the daemon does: what the test's own parent left open is not for children.
+    close_fds::CloseFdsBuilder::new().cloexecfrom(3);
     let (filters, flags) = split(std::env::args());
     let mut arguments = Arguments::from_iter(flags);
     // Which descriptors are free is a matter of the whole process.
