@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Read, Seek},
+    io::{BufRead, BufReader, Seek},
     net::SocketAddr,
     time::Duration,
 };
@@ -64,7 +64,7 @@ impl Stage {
     /// Whether the relay still has a socket for this client.
     pub(crate) fn holds(&self, client: SocketAddr) -> bool {
         let (ours, theirs) = (hex(self.address), hex(client));
-        sockets(&mut table()).iter().any(|it| {
+        sockets(&mut table()).any(|it| {
             it.local == ours && it.remote == theirs && !["06", "07"].contains(&it.state.as_str())
         })
     }
@@ -97,9 +97,8 @@ pub(crate) fn backlog(address: SocketAddr) -> usize {
 pub(crate) fn backlog_in(table: &mut File, address: SocketAddr) -> usize {
     const LISTEN: &str = "0A";
     let local = hex(address);
-    let found = sockets(table)
-        .into_iter()
-        .find(|it| it.local == local && it.state == LISTEN);
+    // Those that listen stand before the others, which may be many.
+    let found = sockets(table).find(|it| it.local == local && it.state == LISTEN);
     found.unwrap().unread
 }
 
@@ -116,11 +115,10 @@ pub(crate) fn table() -> File {
     File::open("/proc/net/tcp").unwrap()
 }
 
-fn sockets(table: &mut File) -> Vec<Socket> {
-    let mut text = String::new();
+fn sockets(table: &mut File) -> impl Iterator<Item = Socket> {
     table.rewind().unwrap();
-    table.read_to_string(&mut text).unwrap();
-    let rows = text.lines().skip(1).map(|row| {
+    BufReader::new(table).lines().skip(1).map(|row| {
+        let row = row.unwrap();
         let fields: Vec<&str> = row.split_whitespace().collect();
         let (_, unread) = fields[4].split_once(':').unwrap();
         Socket {
@@ -129,8 +127,7 @@ fn sockets(table: &mut File) -> Vec<Socket> {
             state: fields[3].to_owned(),
             unread: usize::from_str_radix(unread, 16).unwrap(),
         }
-    });
-    rows.collect()
+    })
 }
 
 /// 127.0.0.1 as that table has it.
