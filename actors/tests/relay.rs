@@ -6,12 +6,13 @@ mod bulk;
 #[path = "relay/stage.rs"]
 mod stage;
 
-use std::io::ErrorKind;
+use std::{cell::Cell, io::ErrorKind, net::SocketAddr, rc::Rc};
 
 use bpm_actors::{ids::RunId, relay::private_port};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::JoinHandle,
 };
 
 use stage::{Stage, backlog, eventually, limited, listen, raise_descriptor_limit};
@@ -238,6 +239,81 @@ async fn a_run_that_leaves_the_route_under_load_is_drained_only_when_all_of_its_
         }
     })
     .await;
+}
+
+#[actix::test]
+async fn fifty_changes_of_child_under_load_cost_no_connection() {
+    const CHILDREN: u64 = 50;
+    const CLIENTS: usize = 16;
+    limited(async {
+        let stage = Stage::new(V4);
+        let over = Rc::new(Cell::new(false));
+        let child = Child::new();
+        stage.route_to(0, child.port);
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| actix::spawn(asks_until(Rc::clone(&over), stage.address)))
+            .collect();
+
+        let mut old = child;
+        for run in 1..=CHILDREN {
+            let new = Child::new();
+            stage.route_to(run, new.port);
+            stage.relay.drained(RunId(run - 1)).await;
+            // Its listener goes at once: whoever still was in its queue would be reset.
+            old.serving.abort();
+            old = new;
+            // It has its share of the work before the next one comes.
+            while old.served.get() < 20 {
+                tokio::task::yield_now().await;
+            }
+        }
+
+        over.set(true);
+        for client in clients {
+            client.await.unwrap();
+        }
+    })
+    .await;
+}
+
+/// Asks with a new connection each time; whatever goes wrong fails the test.
+async fn asks_until(over: Rc<Cell<bool>>, address: SocketAddr) {
+    while !over.get() {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"question").await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, b"answer");
+    }
+}
+
+/// Answers each connection once and closes it.
+struct Child {
+    port: u16,
+    served: Rc<Cell<u32>>,
+    serving: JoinHandle<()>,
+}
+
+impl Child {
+    fn new() -> Self {
+        let listener = listen(V4, 0);
+        let served = Rc::new(Cell::new(0));
+        let port = listener.local_addr().unwrap().port();
+        let count = Rc::clone(&served);
+        let serving = actix::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                stream.read_exact(&mut [0; 8]).await.unwrap();
+                stream.write_all(b"answer").await.unwrap();
+                count.set(count.get() + 1);
+            }
+        });
+        Self {
+            port,
+            served,
+            serving,
+        }
+    }
 }
 
 #[actix::test]

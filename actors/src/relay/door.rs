@@ -1,10 +1,10 @@
 //! Takes connections in at one listener, while they have somewhere to go.
 
-use std::{cell::RefCell, io, rc::Rc};
+use std::{cell::RefCell, io, rc::Rc, sync::Arc};
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, watch},
+    sync::watch,
     task::JoinSet,
 };
 
@@ -38,16 +38,13 @@ impl Door {
 
     /// Accepts until the relay ends.
     pub(super) async fn attend(mut self) {
-        // Room for one who must wait is there before he is let in; who goes through needs none, so
-        // it serves the next.
-        let mut room = None;
         loop {
             if self.routes.wait_for(Option::is_some).await.is_err() {
                 return;
             }
-            if room.is_none() {
-                room = self.hall.room.clone().acquire_owned().await.ok();
-            }
+            // Nobody is let in while there is no room for one more who must wait. It is not kept
+            // for him: an idle door would keep it from the others.
+            drop(self.hall.room.acquire().await);
             let accepted = tokio::select! {
                 biased;
                 changed = self.routes.changed() => match changed {
@@ -56,7 +53,7 @@ impl Door {
                 },
                 accepted = self.listener.accept() => accepted,
             };
-            let admitted = accepted.and_then(|(client, _)| self.admit(client, &mut room));
+            let admitted = accepted.and_then(|(client, _)| self.admit(client));
             match admitted {
                 Ok(()) => {}
                 // He left before he was let in.
@@ -70,7 +67,7 @@ impl Door {
     ///
     /// The child is called here and not in the new task: that way a burst cannot take all
     /// descriptors for one side of connections that then lack the other.
-    fn admit(&self, client: TcpStream, room: &mut Option<OwnedSemaphorePermit>) -> io::Result<()> {
+    fn admit(&self, client: TcpStream) -> io::Result<()> {
         let mut visits = self.visits.borrow_mut();
         while visits.try_join_next().is_some() {}
         let hall = Rc::clone(&self.hall);
@@ -82,7 +79,8 @@ impl Door {
             Attempt::Exhausted(error) => (Attempt::Refused, Err(error)),
             attempt => (attempt, Ok(())),
         };
-        let visit = Visit::new(client, self.routes.clone(), hall, room.take());
+        let room = Arc::clone(&hall.room).try_acquire_owned().ok();
+        let visit = Visit::new(client, self.routes.clone(), hall, room);
         visits.spawn_local(visit.stay(attempt));
         outcome
     }

@@ -25,6 +25,7 @@ pub(super) struct Visit {
     client: TcpStream,
     routes: watch::Receiver<Option<Route>>,
     hall: Rc<Hall>,
+    /// Missing where two doors let somebody in at the same time and only one place was left.
     room: Option<OwnedSemaphorePermit>,
 }
 

@@ -1,13 +1,18 @@
 //! A relay on a thread of its own, and what the tests look at it with.
 
-use std::{fs, net::SocketAddr, time::Duration};
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Seek},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use actix::Arbiter;
 use bpm_actors::{
     ids::RunId,
     relay::{Relay, Route},
 };
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -59,7 +64,7 @@ impl Stage {
     /// Whether the relay still has a socket for this client.
     pub(crate) fn holds(&self, client: SocketAddr) -> bool {
         let (ours, theirs) = (hex(self.address), hex(client));
-        sockets().iter().any(|it| {
+        sockets(&mut table()).any(|it| {
             it.local == ours && it.remote == theirs && !["06", "07"].contains(&it.state.as_str())
         })
     }
@@ -85,11 +90,15 @@ pub(crate) fn listen(ip: &str, port: u16) -> TcpListener {
 
 /// How many connections nobody has accepted yet.
 pub(crate) fn backlog(address: SocketAddr) -> usize {
+    backlog_in(&mut table(), address)
+}
+
+/// The same, for who cannot open a file.
+pub(crate) fn backlog_in(table: &mut File, address: SocketAddr) -> usize {
     const LISTEN: &str = "0A";
     let local = hex(address);
-    let found = sockets()
-        .into_iter()
-        .find(|it| it.local == local && it.state == LISTEN);
+    // Those that listen stand before the others, which may be many.
+    let found = sockets(table).find(|it| it.local == local && it.state == LISTEN);
     found.unwrap().unread
 }
 
@@ -101,9 +110,15 @@ struct Socket {
     unread: usize,
 }
 
-fn sockets() -> Vec<Socket> {
-    let table = fs::read_to_string("/proc/net/tcp").unwrap();
-    let rows = table.lines().skip(1).map(|row| {
+/// The kernel's table of TCP sockets.
+pub(crate) fn table() -> File {
+    File::open("/proc/net/tcp").unwrap()
+}
+
+fn sockets(table: &mut File) -> impl Iterator<Item = Socket> {
+    table.rewind().unwrap();
+    BufReader::new(table).lines().skip(1).map(|row| {
+        let row = row.unwrap();
         let fields: Vec<&str> = row.split_whitespace().collect();
         let (_, unread) = fields[4].split_once(':').unwrap();
         Socket {
@@ -112,8 +127,7 @@ fn sockets() -> Vec<Socket> {
             state: fields[3].to_owned(),
             unread: usize::from_str_radix(unread, 16).unwrap(),
         }
-    });
-    rows.collect()
+    })
 }
 
 /// 127.0.0.1 as that table has it.
@@ -143,7 +157,11 @@ pub(crate) async fn eventually(mut is_so: impl FnMut() -> bool, what: &str) {
 
 /// As far as the system lets us.
 pub(crate) fn raise_descriptor_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).unwrap();
+    limit_descriptors(getrlimit(Resource::Nofile).maximum);
+}
+
+/// This process gets no descriptor from this number on.
+pub(crate) fn limit_descriptors(current: Option<u64>) {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
 }
