@@ -138,7 +138,7 @@ impl Answer<'_> {
             new_count: build.map_or(0, |build| build.new_count),
             fixed_count: build.map_or(0, |build| build.fixed_count),
             errors: build.map(|build| build.errors.clone()).unwrap_or_default(),
-            omitted_count: 0,
+            omitted_count: build.map_or(0, |build| build.omitted_count),
             error_lines: Vec::new(),
             exit,
             last_lines: Vec::new(),
