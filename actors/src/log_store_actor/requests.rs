@@ -13,8 +13,8 @@ use super::{LogStoreActor, Phase, answer::Answer, last_lines};
 use crate::{
     ids::ProcessName,
     logs::{
-        Append, AwaitLine, BuildEnded, BuildEnding, Crashed, DescribeErrorLines, DescribeLastLines,
-        LogKey, OpenLog, Source, Stopped, Stream, TreeEnded,
+        Append, BuildEnded, BuildEnding, Crashed, DescribeErrorLines, DescribeLastLines, LogKey,
+        OpenLog, Source, Stopped, Stream, TreeEnded,
         shelf::{Log, Snapshot},
     },
     restart::Shutdown,
@@ -244,14 +244,6 @@ impl Handler<Freeze> for LogStoreActor {
             kept: kept.len(),
         })?;
         Ok(log.snapshot())
-    }
-}
-
-impl Handler<AwaitLine> for LogStoreActor {
-    type Result = ResponseFuture<Option<String>>;
-
-    fn handle(&mut self, _: AwaitLine, _: &mut Self::Context) -> Self::Result {
-        Box::pin(async { None })
     }
 }
 
