@@ -108,3 +108,6 @@ async fn line(pattern: LinePattern, key: LogKey, ports: &Ports, findings: &Findi
     // The log has ended: nothing can match any more.
     future::pending().await
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,12 +80,6 @@ impl Door {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn with_table(mut self, table: Table) -> Self {
-        self.table = table;
-        self
-    }
-
     pub(super) fn note(&self, finding: Finding) {
         self.slate.note(self.number, finding);
     }
@@ -139,13 +133,13 @@ impl Door {
         let mut unseen = 0;
         loop {
             match self.table.side(&stream) {
-                Ok(Side::Queued) => self.note(Finding::Queued),
-                Ok(Side::Closed) => return self.closed().await,
-                Ok(Side::Lost) | Err(_) => {
+                Side::Queued => self.note(Finding::Queued),
+                Side::Closed => return self.closed().await,
+                Side::Lost => {
                     self.note(Finding::Lost);
                     return None;
                 }
-                Ok(Side::Accepted(inode)) => match self.run.owner(inode).await {
+                Side::Accepted(inode) => match self.run.owner(inode).await {
                     Owner::Run => return Some(Opened::Here(stream)),
                     Owner::Other(somebody) => {
                         self.keep(stream);
@@ -157,7 +151,7 @@ impl Door {
                     }
                     Owner::Hidden => unseen += 1,
                 },
-                Ok(Side::Elsewhere) => unseen += 1,
+                Side::Elsewhere => unseen += 1,
             }
             if unseen == LOOKS {
                 return match self.queue {

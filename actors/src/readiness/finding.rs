@@ -34,6 +34,17 @@ pub(super) enum Finding {
 }
 
 impl Finding {
+    /// Whether this stays although the latest try found `next`. Who took a connection counts more
+    /// than that the next one waits; that the run has taken none, or what it answered, more than what
+    /// becomes of further connections.
+    fn outweighs(&self, next: &Self) -> bool {
+        match next {
+            Self::Queued => *self > Self::Queued,
+            _ if *next < Self::Silent => *self >= Self::TakenByOld && self > next,
+            _ => false,
+        }
+    }
+
     fn words(&self, names: &Names) -> String {
         let Names { address, question } = names;
         match self {
@@ -82,9 +93,7 @@ impl Slate {
     /// The latest finding at the address of this number.
     pub(super) fn note(&self, number: usize, finding: Finding) {
         if let Some(latest) = self.latest.borrow_mut().get_mut(number) {
-            // That the run has never taken one, or what it answers, outweighs the next connection
-            // that waits.
-            if *latest < Finding::TakenByOld || *latest <= finding || finding >= Finding::Silent {
+            if !latest.outweighs(&finding) {
                 *latest = finding;
             }
         }

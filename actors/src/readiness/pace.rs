@@ -82,7 +82,7 @@ mod tests {
         let steps = gaps.windows(2).map(|two| two[1].saturating_sub(two[0]));
         assert!(steps.max() <= Some(Duration::from_millis(12)), "{gaps:?}");
         assert_eq!(gaps.last(), Some(&LONGEST));
-        assert!(tries[40] < Duration::from_millis(500), "{tries:?}");
+        assert!(tries[30] < Duration::from_millis(200), "{tries:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,9 +1,6 @@
 //! What became of the server's side of a connection of ours.
 
-use std::{
-    io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use rustix::{
     io::Errno,
@@ -41,22 +38,14 @@ impl Table {
         Self(SockDiag::open().ok())
     }
 
-    #[cfg(test)]
-    pub(super) fn without_netlink() -> Self {
-        Self(None)
-    }
-
     /// Looks at a connection now.
-    ///
-    /// # Errors
-    /// When the connection has no addresses any more.
-    pub(super) fn side(&self, stream: &TcpStream) -> io::Result<Side> {
-        let (ours, theirs) = (
-            canonical(stream.local_addr()?),
-            canonical(stream.peer_addr()?),
-        );
+    pub(super) fn side(&self, stream: &TcpStream) -> Side {
+        let (Ok(ours), Ok(theirs)) = (stream.local_addr(), stream.peer_addr()) else {
+            return Side::Lost;
+        };
+        let (ours, theirs) = (canonical(ours), canonical(theirs));
         let found = self.find(theirs, ours);
-        Ok(match found.filter(|entry| entry.state != Entry::LISTEN) {
+        match found.filter(|entry| entry.state != Entry::LISTEN) {
             Some(Entry { state, inode: 0 }) => match state {
                 Entry::ESTABLISHED
                 | Entry::CLOSE_WAIT
@@ -71,7 +60,7 @@ impl Table {
                 Peeked::End => Side::Closed,
                 Peeked::Broken => Side::Lost,
             },
-        })
+        }
     }
 
     /// The inode of the socket that listens at this address.
@@ -123,5 +112,66 @@ fn peek(stream: &TcpStream) -> Peeked {
         Ok(_) => Peeked::Words,
         Err(Errno::AGAIN | Errno::INTR) => Peeked::Silence,
         Err(_) => Peeked::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Both ways to look.
+    fn tables() -> [Table; 2] {
+        [Table::open(), Table(None)]
+    }
+
+    async fn connect(listener: &TcpListener, ip: &str) -> TcpStream {
+        let port = listener.local_addr().unwrap().port();
+        TcpStream::connect((ip, port)).await.unwrap()
+    }
+
+    fn inode(socket: &impl std::os::fd::AsFd) -> u64 {
+        rustix::fs::fstat(socket).unwrap().st_ino
+    }
+
+    #[test]
+    fn netlink_is_there_where_these_tests_run() {
+        assert!(Table::open().0.is_some());
+    }
+
+    #[actix::test]
+    async fn a_connection_is_followed_from_the_queue_to_its_end() {
+        // The last one is a dual-stack listener that is asked over IPv4.
+        for (at, ip) in [
+            ("127.0.0.1:0", "127.0.0.1"),
+            ("[::1]:0", "::1"),
+            ("[::]:0", "127.0.0.1"),
+        ] {
+            let listener = TcpListener::bind(at).unwrap();
+            let stream = connect(&listener, ip).await;
+            let sides = || tables().map(|table| table.side(&stream));
+            assert_eq!(sides(), [Side::Queued; 2], "{at}");
+            let (accepted, _) = listener.accept().unwrap();
+            assert_eq!(sides(), [Side::Accepted(inode(&accepted)); 2], "{at}");
+            drop(accepted);
+            assert_eq!(sides(), [Side::Closed; 2], "{at}");
+            let address = stream.peer_addr().unwrap();
+            for table in tables() {
+                assert_eq!(table.listener(address), Some(inode(&listener)), "{at}");
+            }
+        }
+    }
+
+    #[actix::test]
+    async fn a_connection_whose_listener_went_was_accepted_by_nobody() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = connect(&listener, "127.0.0.1").await;
+        let address = stream.peer_addr().unwrap();
+        drop(listener);
+        for table in tables() {
+            assert_eq!(table.side(&stream), Side::Lost);
+            assert_eq!(table.listener(address), None);
+        }
     }
 }
