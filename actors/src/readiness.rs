@@ -91,7 +91,7 @@ pub fn watch(
             Probe::Log(pattern) => line(pattern, subject.log, &ports, &findings).await,
             Probe::Notify => {
                 findings.say("it did not say READY=1".to_owned());
-                future::pending().await
+                future::pending::<()>().await;
             }
             Probe::Exec(command) => exec::exec(&command, subject, ports, findings).await,
         }
@@ -106,7 +106,7 @@ async fn line(pattern: LinePattern, key: LogKey, ports: &Ports, findings: &Findi
         return;
     }
     // The log has ended: nothing can match any more.
-    future::pending().await
+    future::pending::<()>().await;
 }
 
 #[cfg(test)]

@@ -207,7 +207,7 @@ impl Watch {
         assert!(!self.ready.is_finished(), "it is ready");
     }
 
-    async fn is_ready(self) {
+    async fn becomes_ready(self) {
         let ready = tokio::time::timeout(Duration::from_secs(20), self.ready).await;
         assert!(ready.is_ok(), "not ready: {}", self.findings.why_not());
     }
@@ -276,7 +276,7 @@ async fn of_two_that_share_a_queue_only_the_new_one_makes_ready() {
         let words = "the old process took every probe; use notify or log";
         watch.says(words).await;
         begin(new);
-        watch.is_ready().await;
+        watch.becomes_ready().await;
     }
 }
 
@@ -287,7 +287,7 @@ async fn a_descendant_of_the_run_may_accept_for_it() {
     let numbers = run.prints().await;
     let watch = scene.watch(&run, http(numbers[0]));
     begin(numbers[2]);
-    watch.is_ready().await;
+    watch.becomes_ready().await;
 }
 
 #[actix::test]
@@ -317,7 +317,7 @@ async fn a_check_is_repeated_until_it_succeeds() {
     let mut watch = scene.watch(&run, probe);
     watch.says("./check: exit code 3: an argument fails").await;
     std::fs::write(scene.folder.path().join("done"), "").unwrap();
-    watch.is_ready().await;
+    watch.becomes_ready().await;
 }
 
 #[actix::test]
@@ -340,7 +340,7 @@ async fn a_check_that_prints_much_is_neither_slowed_nor_killed_by_its_pipes() {
     let scene = Scene::new();
     let run = scene.run("sleep", &["1000"]);
     let probe = scene.exec("head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2");
-    scene.watch(&run, probe).is_ready().await;
+    scene.watch(&run, probe).becomes_ready().await;
 }
 
 #[actix::test]

@@ -92,10 +92,10 @@ impl Slate {
 
     /// The latest finding at the address of this number.
     pub(super) fn note(&self, number: usize, finding: Finding) {
-        if let Some(latest) = self.latest.borrow_mut().get_mut(number) {
-            if !latest.outweighs(&finding) {
-                *latest = finding;
-            }
+        if let Some(latest) = self.latest.borrow_mut().get_mut(number)
+            && !latest.outweighs(&finding)
+        {
+            *latest = finding;
         }
         self.publish();
     }

@@ -86,7 +86,7 @@ fn status(mut head: &[u8]) -> Status {
 
 /// The code of a status line `HTTP/1.1 200 OK`.
 fn code(line: &[u8]) -> Option<u16> {
-    let mut words = line.split(|byte| byte.is_ascii_whitespace());
+    let mut words = line.split(u8::is_ascii_whitespace);
     let digits = words.nth(1)?;
     let text = std::str::from_utf8(digits).ok()?;
     (digits.len() == 3 && digits.iter().all(u8::is_ascii_digit)).then(|| text.parse().ok())?

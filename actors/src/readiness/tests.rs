@@ -144,7 +144,7 @@ impl Watch {
         assert!(said.is_ok(), "it says {last:?} instead of {expected:?}");
     }
 
-    async fn is_ready(mut self) {
+    async fn becomes_ready(mut self) {
         let ready = tokio::time::timeout(Duration::from_secs(20), &mut self.ready).await;
         assert!(ready.is_ok(), "not ready: {}", self.findings.why_not());
     }
@@ -203,7 +203,7 @@ async fn a_run_that_listens_but_does_not_accept_is_not_ready_until_it_does() {
         let queued = format!("127.0.0.1:{port} accepts no connection yet");
         watch.says(&queued).await;
         let mut probe = accept(&listener).await;
-        watch.is_ready().await;
+        watch.becomes_ready().await;
         assert_eq!(probe.read(&mut [0]).await.unwrap(), 0, "a byte was sent");
         let more = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
         assert!(more.is_err(), "the queue held more than one connection");
@@ -257,7 +257,7 @@ async fn a_port_at_which_nobody_listens_is_probed_until_somebody_does() {
         .await;
     let (listener, _) = listen(&format!("127.0.0.1:{port}")).await;
     let _probe = accept(&listener).await;
-    watch.is_ready().await;
+    watch.becomes_ready().await;
 }
 
 #[actix::test]
@@ -271,7 +271,7 @@ async fn one_who_accepts_and_closes_at_once_is_ready_when_nobody_else_can_accept
             drop(accept(&listener).await);
         }
     });
-    watch.is_ready().await;
+    watch.becomes_ready().await;
     server.abort();
 }
 
@@ -285,7 +285,7 @@ async fn a_dual_stack_listener_answers_for_ipv4_and_ipv6() {
         });
         let watch = Scene::new(Served::ByRun).held().watch(probe);
         let _probe = accept(&listener).await;
-        watch.is_ready().await;
+        watch.becomes_ready().await;
     }
 }
 
@@ -301,7 +301,7 @@ async fn a_private_port_is_sought_on_either_loopback_address() {
         }));
         let probe = accept(&listener).await;
         assert_eq!(probe.local_addr().unwrap().port(), port);
-        watch.is_ready().await;
+        watch.becomes_ready().await;
     }
 }
 
@@ -317,7 +317,7 @@ async fn somebody_else_on_one_loopback_address_does_not_hide_the_run_on_the_othe
     let watch = Scene::new(Served::ByRun).watch(probe);
     let probe = accept(&listener).await;
     assert_eq!(probe.local_addr().unwrap().ip(), Ipv6Addr::LOCALHOST);
-    watch.is_ready().await;
+    watch.becomes_ready().await;
 }
 
 #[actix::test]
@@ -354,7 +354,7 @@ async fn answers_count_only_when_they_are_good() {
     let mut last = accept(&listener).await;
     last.write_all(interim).await.unwrap();
     answer(&mut last, "302 Found").await;
-    watch.is_ready().await;
+    watch.becomes_ready().await;
 }
 
 #[actix::test]
@@ -378,7 +378,7 @@ async fn a_slow_first_answer_counts_and_is_not_asked_for_many_times() {
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert!(!watch.ready.is_finished());
     answer(&mut first, "200 OK").await;
-    watch.is_ready().await;
+    watch.becomes_ready().await;
     assert!(!counts.is_finished(), "there were too many");
     counts.abort();
 }
@@ -392,7 +392,7 @@ async fn a_matching_line_is_ready_and_a_log_that_ended_without_one_never() {
         })
     };
     let watch = Scene::new(Served::ByRun).watch(probe("listening on"));
-    watch.is_ready().await;
+    watch.becomes_ready().await;
     let mut watch = Scene::new(Served::ByRun).watch(probe("serving"));
     watch.says("no line matched \"serving\"").await;
 }
