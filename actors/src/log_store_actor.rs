@@ -4,7 +4,8 @@
 //! |---|---|
 //! | process actors | `OpenLog`, then `Crashed` or `Stopped`, then `TreeEnded`; `DescribeLastLines`, `DescribeErrorLines` |
 //! | the builder | `OpenLog`, `Append`, then `BuildEnded` |
-//! | the front ends | `Search` |
+//! | the front ends | `Search`, `AwaitLine` |
+//! | readiness probes | `AwaitLine` |
 //! | the daemon | [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
 //!
 //! It lives on a thread of its own and knows neither children nor builds, only pipes and keys. It
@@ -17,6 +18,7 @@
 //! only when nobody of the tree is left: until then they have their grace and print.
 
 mod answer;
+mod awaited;
 mod errors;
 mod pipes;
 mod requests;
@@ -33,7 +35,10 @@ use tokio::{
     time::Instant,
 };
 
-use self::pipes::{Pipe, PipeId};
+use self::{
+    awaited::Awaited,
+    pipes::{Pipe, PipeId},
+};
 use crate::{
     ids::ProcessName,
     logs::{
@@ -78,6 +83,8 @@ struct Live {
     phase: Phase,
     /// Who waits for its end.
     waiting: Vec<(usize, oneshot::Sender<Vec<String>>)>,
+    /// Who waits for a line of it.
+    awaited: Awaited,
     /// The alarm for an unfinished line.
     silence: Option<SpawnHandle>,
 }
@@ -129,6 +136,7 @@ impl LogStoreActor {
             open: 0,
             phase: Phase::Running,
             waiting: Vec::new(),
+            awaited: Awaited::default(),
             silence: None,
         };
         self.live.insert(key.clone(), live);
@@ -143,7 +151,8 @@ impl LogStoreActor {
     /// Stores bytes of a log, then passes on the lines that they completed.
     fn take(&mut self, key: &LogKey, stream: Stream, bytes: &[u8]) {
         let place = place(key);
-        let (Some(live), Some(logs)) = (self.live.get(key), self.shelves.get_mut(&place)) else {
+        let (Some(live), Some(logs)) = (self.live.get_mut(key), self.shelves.get_mut(&place))
+        else {
             return;
         };
         let moment = Moment {
@@ -152,7 +161,14 @@ impl LogStoreActor {
         };
         if let Some(log) = logs.log_mut(key.source) {
             let mut batch = self.passthrough.outlet(stream).batch(&live.prefix);
-            log.take(stream, bytes, moment, &mut |line| batch.line(line));
+            if live.awaited.is_empty() {
+                log.take(stream, bytes, moment, &mut |line| batch.line(line.bytes));
+            } else {
+                log.take(stream, bytes, moment, &mut |line| {
+                    batch.line(line.bytes);
+                    live.awaited.stored(&line);
+                });
+            }
         }
         logs.fit();
     }
@@ -160,12 +176,16 @@ impl LogStoreActor {
     /// Stores the unfinished line of a stream, then passes it on.
     fn flush(&mut self, key: &LogKey, stream: Stream, end: LineEnd) {
         let place = place(key);
-        let (Some(live), Some(logs)) = (self.live.get(key), self.shelves.get_mut(&place)) else {
+        let (Some(live), Some(logs)) = (self.live.get_mut(key), self.shelves.get_mut(&place))
+        else {
             return;
         };
         if let Some(log) = logs.log_mut(key.source) {
             let mut batch = self.passthrough.outlet(stream).batch(&live.prefix);
-            log.flush(stream, end, SystemTime::now(), &mut |line| batch.line(line));
+            log.flush(stream, end, SystemTime::now(), &mut |line| {
+                batch.line(line.bytes);
+                live.awaited.stored(&line);
+            });
         }
         logs.fit();
     }

@@ -7,14 +7,30 @@
 //! No kernel event tells that a child accepts connections, so tcp, http and exec are tried again and
 //! again: 3 ms apart at first, slowing to 50 ms. The others wait for their event.
 
-use std::{cell::RefCell, future::Future, rc::Rc};
+mod connect;
+mod door;
+mod exec;
+mod finding;
+mod http;
+mod owner;
+mod pace;
+mod proc_net;
+mod sock_diag;
+mod table;
+mod target;
+
+use std::{
+    cell::RefCell,
+    future::{self, Future},
+    rc::Rc,
+};
 
 use actix::Recipient;
 
 use crate::{
     children::{Launch, SharedChildren, TreeId},
     logs::{AwaitLine, LogKey},
-    spec::Probe,
+    spec::{LinePattern, Probe},
 };
 
 /// The run that is watched.
@@ -50,16 +66,48 @@ impl Findings {
     pub fn why_not(&self) -> String {
         self.0.borrow().clone()
     }
+
+    fn say(&self, words: String) {
+        *self.0.borrow_mut() = words;
+    }
 }
 
 /// Returns when the run is ready; never, if that never happens. [`Probe::Notify`] is not watched here
-/// (see [`crate::notify`]) and never returns.
+/// (see [`crate::notify`]) and never returns; [`Probe::Log`] asks for a log that must be open already.
+/// Needs tokio's runtime; whoever drops it stops all that it started.
 pub fn watch(
     probe: Probe,
     subject: Subject,
     ports: Ports,
     findings: Findings,
 ) -> impl Future<Output = ()> {
-    let _ = (probe, subject, ports, findings);
-    std::future::pending()
+    findings.say("it was not probed yet".to_owned());
+    async move {
+        match probe {
+            Probe::Http { target, path } => {
+                connect::http(&target, &path, subject, ports, findings).await;
+            }
+            Probe::Tcp(target) => connect::tcp(&target, subject, ports, findings).await,
+            Probe::Log(pattern) => line(pattern, subject.log, &ports, &findings).await,
+            Probe::Notify => {
+                findings.say("it did not say READY=1".to_owned());
+                future::pending::<()>().await;
+            }
+            Probe::Exec(command) => exec::exec(&command, subject, ports, findings).await,
+        }
+    }
 }
+
+/// Returns when a line matches.
+async fn line(pattern: LinePattern, key: LogKey, ports: &Ports, findings: &Findings) {
+    let LinePattern { text, pattern } = pattern;
+    findings.say(format!("no line matched \"{text}\""));
+    if let Ok(Some(_)) = ports.lines.send(AwaitLine { key, pattern }).await {
+        return;
+    }
+    // The log has ended: nothing can match any more.
+    future::pending::<()>().await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,11 +10,15 @@ mod likeness;
 pub(crate) mod scan;
 pub(crate) mod show;
 
-use std::{sync::atomic::AtomicBool, time::SystemTime};
+use std::{
+    slice,
+    sync::{Arc, atomic::AtomicBool},
+    time::SystemTime,
+};
 
 use crate::{
     ids::ProcessName,
-    logs::{Source, Stream, shelf::Snapshot},
+    logs::{Source, Stream, chunk::Chunk, shelf::Snapshot},
     pattern::Pattern,
     search::{
         scan::{View, scan},
@@ -116,6 +120,15 @@ pub enum NoSuchLog {
     /// The search was abandoned because the daemon ends.
     #[error("the daemon is shutting down")]
     Closed,
+}
+
+/// The position of the first line of a chunk that matches.
+pub(crate) fn first_match(chunk: &Arc<Chunk>, pattern: &Pattern) -> Option<usize> {
+    let chunks = slice::from_ref(chunk);
+    let view = View::new(chunks, None);
+    let never = AtomicBool::new(false);
+    let matches = scan(&view, Some(pattern), Extent::Head(1), 1, &never)?;
+    matches.places.front().copied()
 }
 
 /// Searches a log as it was. `None` if `cancelled` was set meanwhile.

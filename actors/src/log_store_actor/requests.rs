@@ -13,8 +13,8 @@ use super::{LogStoreActor, Phase, answer::Answer, last_lines};
 use crate::{
     ids::ProcessName,
     logs::{
-        Append, AwaitLine, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog,
-        Source, Stopped, Stream, TreeEnded,
+        Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog, Source,
+        Stopped, Stream, TreeEnded,
         shelf::{Log, Snapshot},
     },
     restart::Shutdown,
@@ -244,13 +244,5 @@ impl Handler<Freeze> for LogStoreActor {
             kept: kept.len(),
         })?;
         Ok(log.snapshot())
-    }
-}
-
-impl Handler<AwaitLine> for LogStoreActor {
-    type Result = ResponseFuture<Option<String>>;
-
-    fn handle(&mut self, _: AwaitLine, _: &mut Self::Context) -> Self::Result {
-        Box::pin(async { None })
     }
 }

@@ -146,12 +146,11 @@ impl Log {
         stream: Stream,
         bytes: &[u8],
         moment: Moment,
-        then: &mut impl FnMut(&[u8]),
+        then: &mut impl FnMut(Line<'_>),
     ) {
         let (intake, mut store) = self.parts(stream, moment.at);
         intake.take(bytes, moment.now, &mut |line, end| {
-            store.push(line, end);
-            then(line);
+            then(store.push(line, end));
         });
     }
 
@@ -161,12 +160,11 @@ impl Log {
         stream: Stream,
         end: LineEnd,
         at: SystemTime,
-        then: &mut impl FnMut(&[u8]),
+        then: &mut impl FnMut(Line<'_>),
     ) {
         let (intake, mut store) = self.parts(stream, at);
         intake.flush(end, &mut |line, end| {
-            store.push(line, end);
-            then(line);
+            then(store.push(line, end));
         });
     }
 
@@ -187,6 +185,11 @@ impl Log {
 
     pub(crate) fn source(&self) -> Source {
         self.source
+    }
+
+    /// The memory that its stored lines occupy, in bytes.
+    pub(crate) fn stored(&self) -> usize {
+        self.full_size + self.open.size()
     }
 
     /// When the unfinished line of a stream is to be stored.
@@ -254,7 +257,7 @@ struct Store<'a> {
 }
 
 impl Store<'_> {
-    fn push(&mut self, bytes: &[u8], end: LineEnd) {
+    fn push<'a>(&mut self, bytes: &'a [u8], end: LineEnd) -> Line<'a> {
         if !self.open.takes(bytes.len()) {
             let next = Chunk::like(self.open);
             let mut full = std::mem::replace(self.open, next);
@@ -263,7 +266,9 @@ impl Store<'_> {
             self.full.push_back(Arc::new(full));
         }
         let stream = self.stream;
-        self.open.push(Line { bytes, stream, end }, self.at);
+        let line = Line { bytes, stream, end };
+        self.open.push(line, self.at);
+        line
     }
 }
 

@@ -1,0 +1,188 @@
+//! One address that is knocked at until the run opens.
+//!
+//! A connection counts only when the run accepted it. Where an old and a new child share one accept
+//! queue, a connection succeeds though nobody accepts, and the old one may take it: not a byte is
+//! sent before it is known who has the other side. What somebody else took is kept open, so that his
+//! places are used up and the next connection has better chances.
+
+use std::{collections::VecDeque, io, net::SocketAddr, time::Duration};
+
+use rustix::net::sockopt::set_socket_linger;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+
+use super::{
+    finding::{Finding, Slate},
+    owner::{Owner, Run},
+    pace::Pace,
+    table::{Side, Table},
+};
+
+/// How many connections that somebody else took are kept; the oldest goes first.
+const MOST_KEPT: usize = 256;
+/// How long a connect may take on this host, where only a full queue delays it.
+const PATIENCE_HERE: Duration = Duration::from_millis(200);
+/// How long a connect may take elsewhere.
+const PATIENCE_ELSEWHERE: Duration = Duration::from_secs(3);
+/// How often somebody whom we cannot see is looked for: between its accept and the descriptor in its
+/// table, a process is not seen either.
+const LOOKS: usize = 3;
+
+/// Whether an old child may take what is meant for the new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Queue {
+    /// Nobody but the run is given the socket.
+    Own,
+    /// The daemon holds the socket, and an old child may have it too.
+    Shared,
+}
+
+/// A connection that the run accepted.
+pub(super) enum Opened {
+    /// It is there.
+    Here(TcpStream),
+    /// The run closed it at once.
+    Closed,
+}
+
+/// The address.
+pub(super) struct Door {
+    pub(super) address: SocketAddr,
+    /// Its number among the addresses of the target.
+    pub(super) number: usize,
+    pub(super) queue: Queue,
+    pub(super) run: Run,
+    pub(super) slate: Slate,
+    table: Table,
+    pace: Pace,
+    kept: VecDeque<TcpStream>,
+}
+
+impl Door {
+    pub(super) fn new(
+        address: SocketAddr,
+        number: usize,
+        queue: Queue,
+        run: Run,
+        slate: Slate,
+    ) -> Self {
+        Self {
+            address,
+            number,
+            queue,
+            run,
+            slate,
+            table: Table::open(),
+            pace: Pace::new(Instant::now()),
+            kept: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn note(&self, finding: Finding) {
+        self.slate.note(self.number, finding);
+    }
+
+    /// Knocks until the run accepts.
+    pub(super) async fn opens(&mut self) -> Opened {
+        loop {
+            self.pace.turn().await;
+            if let Some(stream) = self.connect().await
+                && let Some(opened) = self.accepted(stream).await
+            {
+                return opened;
+            }
+        }
+    }
+
+    async fn connect(&self) -> Option<TcpStream> {
+        let here = self.address.ip().to_canonical().is_loopback();
+        let patience = if here {
+            PATIENCE_HERE
+        } else {
+            PATIENCE_ELSEWHERE
+        };
+        let stream = match timeout(patience, TcpStream::connect(self.address)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                self.note(match error.kind() {
+                    io::ErrorKind::ConnectionRefused => Finding::Refused,
+                    io::ErrorKind::ConnectionReset => Finding::Lost,
+                    _ => Finding::Unreachable(error.to_string()),
+                });
+                return None;
+            }
+            Err(_) => {
+                self.note(Finding::Unreachable("it does not answer".to_owned()));
+                return None;
+            }
+        };
+        // Where nobody listens, the kernel may choose the target's own port for our side and so
+        // connect us to ourselves. That must not keep the port from the child.
+        if stream.local_addr().ok() == stream.peer_addr().ok() {
+            let _ = set_socket_linger(&stream, Some(Duration::ZERO));
+            self.note(Finding::Refused);
+            return None;
+        }
+        Some(stream)
+    }
+
+    /// Waits until it is known who accepted a connection. `None` if it was not the run.
+    async fn accepted(&mut self, stream: TcpStream) -> Option<Opened> {
+        let mut unseen = 0;
+        loop {
+            match self.table.side(&stream) {
+                Side::Queued => self.note(Finding::Queued),
+                Side::Closed => return self.closed().await,
+                Side::Lost => {
+                    self.note(Finding::Lost);
+                    return None;
+                }
+                Side::Accepted(inode) => match self.run.owner(inode).await {
+                    Owner::Run => return Some(Opened::Here(stream)),
+                    Owner::Other(somebody) => {
+                        self.keep(stream);
+                        self.note(match self.queue {
+                            Queue::Own => Finding::Taken(somebody),
+                            Queue::Shared => Finding::TakenByOld,
+                        });
+                        return None;
+                    }
+                    Owner::Hidden => unseen += 1,
+                },
+                Side::Elsewhere => unseen += 1,
+            }
+            if unseen == LOOKS {
+                return match self.queue {
+                    // Nobody but whom the configuration means can be behind it.
+                    Queue::Own => Some(Opened::Here(stream)),
+                    Queue::Shared => {
+                        self.keep(stream);
+                        self.note(Finding::Unseen);
+                        None
+                    }
+                };
+            }
+            self.pace.turn().await;
+        }
+    }
+
+    /// Somebody accepted and closed it already: the run, if nobody else can have been it.
+    async fn closed(&self) -> Option<Opened> {
+        if let Some(listener) = self.table.listener(self.address)
+            && self.run.is_alone_with(listener).await
+        {
+            return Some(Opened::Closed);
+        }
+        self.note(Finding::Closed);
+        None
+    }
+
+    fn keep(&mut self, stream: TcpStream) {
+        if self.kept.len() == MOST_KEPT {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(stream);
+    }
+}
