@@ -7,6 +7,7 @@
 //! nor disturbs one. Whoever gave an order waits outside of the actor; dropping the wait drops the
 //! answer, not the order. Whoever waits for something to happen watches the board.
 
+mod freshness;
 mod logs;
 mod orders;
 mod progress;
@@ -19,6 +20,7 @@ use actix::Recipient;
 use bpm_actors::{
     ids::ProcessName,
     logs::AwaitLine,
+    report::ProcessReport,
     restart::{Board, Restart, Start, Stop, ToolCalled},
     search::{NoSuchLog, Search},
     spec::ProcessType,
@@ -26,6 +28,7 @@ use bpm_actors::{
 use tokio::{sync::watch, time::Instant};
 
 pub use self::{
+    freshness::Freshness,
     logs::{Finding, LogAnswer, LogQuestion},
     orders::Order,
     progress::{Progress, Unheard},
@@ -48,6 +51,18 @@ pub struct Member {
     pub stop: Recipient<Stop>,
     /// Where it publishes what it does.
     pub board: Board,
+    /// What is known of its sources.
+    pub freshness: Freshness,
+}
+
+impl Member {
+    /// What it does, with ages and waits as of `now`.
+    fn report(&self, now: Instant) -> ProcessReport {
+        let snapshot = Arc::clone(&*self.board.borrow());
+        let mut report = snapshot.report(now);
+        report.behind = self.freshness.behind(snapshot.as_ref(), &report);
+        report
+    }
 }
 
 /// What a [`Service`] is made of.

@@ -22,7 +22,7 @@ use futures_util::future::join_all;
 use super::held::Bound;
 use crate::{
     config::Config,
-    service::{Member, Parts, Service},
+    service::{Freshness, Member, Parts, Service},
 };
 
 /// How long the log store may take for what the pipes still hold.
@@ -108,6 +108,7 @@ impl Team {
                 restart: process.clone().recipient(),
                 start: process.clone().recipient(),
                 stop: process.clone().recipient(),
+                freshness: Freshness::default(),
                 board,
             });
             processes.push(process);

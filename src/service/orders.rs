@@ -80,7 +80,12 @@ async fn outcome(order: Order, member: &Member) -> Result<RestartReport, Service
         Order::Stop(by) => tokio::spawn(member.stop.send(Stop { by })),
     };
     match given.await {
-        Ok(Ok(Ok(pending))) => pending.await.map_err(|_| silent()),
+        Ok(Ok(Ok(pending))) => {
+            let mut report = pending.await.map_err(|_| silent())?;
+            // The actor knows no files.
+            report.behind = report.behind.or(member.report(Instant::now()).behind);
+            Ok(report)
+        }
         Ok(Ok(Err(ShuttingDown))) => {
             let report = member.board.borrow().report(Instant::now());
             Ok(refused(order, &report))

@@ -45,7 +45,7 @@ impl Service {
         let processes: Vec<ProcessReport> = self
             .members()
             .iter()
-            .map(|member| member.board.borrow().report(now))
+            .map(|member| member.report(now))
             .collect();
         let mode = mode(&processes);
         let release_at = *self.parts.release_at.borrow();

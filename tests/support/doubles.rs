@@ -12,7 +12,7 @@ use actix::{
     dev::{MessageResponse, OneshotSender},
     prelude::*,
 };
-use background_process_manager::service::{Member, Order, Parts, Service};
+use background_process_manager::service::{Freshness, Member, Order, Parts, Service};
 use bpm_actors::{
     ids::{BuildId, ProcessName, RunId},
     logs::{AwaitLine, Source},
@@ -346,6 +346,7 @@ impl Cast {
                 restart: process.clone().recipient(),
                 start: process.clone().recipient(),
                 stop: process.recipient(),
+                freshness: Freshness::default(),
                 board,
             });
             boards.push(post);
