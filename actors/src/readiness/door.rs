@@ -5,11 +5,12 @@
 //! sent before it is known who has the other side. What somebody else took is kept open, so that his
 //! places are used up and the next connection has better chances.
 
-use std::{collections::VecDeque, io, net::SocketAddr, time::Duration};
+use std::{collections::VecDeque, io, net::SocketAddr, thread, time::Duration};
 
 use rustix::net::sockopt::set_socket_linger;
 use tokio::{
     net::TcpStream,
+    task::spawn_blocking,
     time::{Instant, timeout},
 };
 
@@ -26,6 +27,10 @@ const MOST_KEPT: usize = 256;
 const PATIENCE_HERE: Duration = Duration::from_millis(200);
 /// How long a connect may take elsewhere.
 const PATIENCE_ELSEWHERE: Duration = Duration::from_secs(3);
+/// How soon a new connection is looked at again, and how often: one who accepts at all mostly does so
+/// before the next turn.
+const GLANCE: Duration = Duration::from_micros(250);
+const GLANCES: usize = 3;
 /// How often somebody whom we cannot see is looked for: between its accept and the descriptor in its
 /// table, a process is not seen either.
 const LOOKS: usize = 3;
@@ -131,7 +136,7 @@ impl Door {
     /// Waits until it is known who accepted a connection. `None` if it was not the run.
     async fn accepted(&mut self, stream: TcpStream) -> Option<Opened> {
         let mut unseen = 0;
-        loop {
+        for look in 1.. {
             match self.table.side(&stream) {
                 Side::Queued => self.note(Finding::Queued),
                 Side::Closed => return self.closed().await,
@@ -164,8 +169,13 @@ impl Door {
                     }
                 };
             }
-            self.pace.turn().await;
+            if look <= GLANCES {
+                glance().await;
+            } else {
+                self.pace.turn().await;
+            }
         }
+        None
     }
 
     /// Somebody accepted and closed it already: the run, if nobody else can have been it.
@@ -185,4 +195,10 @@ impl Door {
         }
         self.kept.push_back(stream);
     }
+}
+
+/// Waits for less than tokio's timer can, which counts whole milliseconds.
+async fn glance() {
+    // It neither panics nor is cancelled; if it were, the next look would come sooner.
+    let _ = spawn_blocking(|| thread::park_timeout(GLANCE)).await;
 }
