@@ -110,7 +110,7 @@ fn in_release_the_last_good_artifact_comes_back_without_a_build_although_the_sou
     );
     assert_eq!(new["last_build"]["id"], 1, "{new}");
     assert_eq!(events(&new, "build_started").len(), 1, "{new}");
-    assert_eq!(new["behind"], Value::Null);
+    assert_eq!(new["behind"], "sources_changed");
     assert_eq!(project.lines("starts"), 2);
 }
 
