@@ -110,7 +110,7 @@ impl History {
         self.rolled_back = Some(run);
     }
 
-    /// The newest version serves.
+    /// What was wanted proved itself.
     pub fn caught_up(&mut self) {
         self.rolled_back = None;
     }
@@ -156,16 +156,22 @@ impl History {
         });
     }
 
-    /// Why a run of the build `running` is not the newest.
+    /// Why what `machine` has serving is not the newest.
     #[must_use]
-    pub fn behind(&self, running: Option<BuildId>) -> Option<Behind> {
+    pub fn behind(&self, machine: &Lifecycle) -> Option<Behind> {
+        let running = machine.serving()?.artifact.build;
         if self.unbuilt.is_some() {
             return Some(Behind::BuildFailed);
         }
         let newer = |last: &&LastBuild| running.is_some_and(|running| running < last.id);
-        match self.last_build.as_ref().filter(newer).map(|it| it.outcome) {
-            Some(BuildOutcome::Failed) => Some(Behind::BuildFailed),
-            Some(BuildOutcome::Ok) => Some(Behind::RolledBack),
+        let newer = self.last_build.as_ref().filter(newer);
+        match newer.map(|last| (last.outcome, last.id)) {
+            Some((BuildOutcome::Failed, _)) => Some(Behind::BuildFailed),
+            // One that is about to prove itself has not failed.
+            Some((BuildOutcome::Ok, build)) if machine.upcoming() != Some(build) => {
+                Some(Behind::RolledBack)
+            }
+            Some((BuildOutcome::Ok, _)) => None,
             None => self.rolled_back.map(|_| Behind::RolledBack),
         }
     }
@@ -222,7 +228,7 @@ impl Picture {
             mode,
             serving: serving.map(|run| (run.id, shown.pid, run.since)),
             health: serving.map(health),
-            behind: serving.and_then(|run| history.behind(run.artifact.build)),
+            behind: history.behind(machine),
             crashes_in_a_row: machine.crashes_in_a_row(),
             next_attempt: match machine.state() {
                 State::BackingOff { until, .. } => Some(*until),
@@ -330,9 +336,19 @@ fn works(spec: &ProcessSpec, run: &Run) -> bool {
     run.ready_at.is_some() || matches!(spec.readiness, Readiness::Settle(_))
 }
 
-/// Whether connections wait because nobody accepts.
+/// Whether connections wait because nobody accepts. Before the boot nothing is held.
 fn waits(spec: &ProcessSpec, machine: &Lifecycle) -> bool {
-    spec.sockets != Sockets::Own && !machine.is_ending() && machine.accepting().is_none()
+    let held = match &spec.sockets {
+        Sockets::Own => return false,
+        Sockets::Held { .. } => true,
+        Sockets::Relayed { .. } => false,
+    };
+    if machine.is_ending() || matches!(machine.state(), State::Idle { .. }) {
+        return false;
+    }
+    // One that only has to live may accept from the beginning.
+    let accepts = |run: &Run| run.ready_at.is_some() || held && works(spec, run);
+    !machine.serving().is_some_and(accepts)
 }
 
 /// The time that people see.

@@ -34,7 +34,7 @@ use tokio::time::Instant;
 use crate::{
     artifact::Artifact,
     back_off::CrashRow,
-    ids::{JobId, RunId, Sequence, Ticket},
+    ids::{BuildId, JobId, RunId, Sequence, Ticket},
     spec::{Mode, ProcessSpec},
 };
 
@@ -127,6 +127,22 @@ impl Lifecycle {
             _ => None,
         };
         self.serving().into_iter().chain(under_proof)
+    }
+
+    /// The build that is to take the place of what serves, as soon as it has proved itself.
+    #[must_use]
+    pub fn upcoming(&self) -> Option<BuildId> {
+        match &self.state {
+            State::Proving { run, .. } => run.artifact.build,
+            State::Stopping {
+                next: Next::Prove(artifact, _),
+            }
+            | State::Building {
+                serving: Serving::InHand(artifact),
+                ..
+            } => artifact.build,
+            _ => None,
+        }
     }
 
     /// The artifact to go back to.

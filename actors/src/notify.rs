@@ -7,7 +7,7 @@
 use std::{
     env,
     fs::{self, DirBuilder},
-    io,
+    io, mem,
     os::unix::{
         ffi::OsStrExt,
         fs::{DirBuilderExt, FileTypeExt},
@@ -148,10 +148,16 @@ fn private_folder(parent: &Path) -> io::Result<PathBuf> {
     Ok(mkdtemp(&parent.join(NAME))?)
 }
 
-/// What a datagram says, in its order.
+/// What a datagram says, in its order. What it says several times counts once: who repeats himself
+/// costs no more than who does not.
 fn notices(datagram: &[u8]) -> Vec<Notice> {
     let lines = datagram.split(|&byte| byte == b'\n');
-    lines.filter_map(notice).collect()
+    let mut said: Vec<Notice> = Vec::new();
+    for notice in lines.filter_map(notice) {
+        said.retain(|earlier| mem::discriminant(earlier) != mem::discriminant(&notice));
+        said.push(notice);
+    }
+    said
 }
 
 fn notice(line: &[u8]) -> Option<Notice> {

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::{ids::RunId, spec::Sockets};
 
+/// How many replaced children may serve the connections that they have; the oldest goes first.
+const MOST_DRAINING: usize = 3;
+
 impl Lifecycle {
     /// Tells a child to end.
     pub(super) fn leave(&mut self, run: RunId, now: Instant, effects: &mut Vec<Effect>) {
@@ -33,6 +36,17 @@ impl Lifecycle {
             }
         };
         self.leaving.push(Leaving { run, patience });
+        let draining = |leaving: &&Leaving| matches!(leaving.patience, Patience::Draining(_));
+        if self.leaving.iter().filter(draining).count() > MOST_DRAINING {
+            let oldest = self
+                .leaving
+                .iter()
+                .find(draining)
+                .map(|leaving| leaving.run);
+            oldest
+                .into_iter()
+                .for_each(|run| self.drained(run, now, effects));
+        }
     }
 
     /// A child that was replaced has no connection left, or had time enough.

@@ -1,6 +1,13 @@
 //! Starting a child, and listening to it until it is ready.
 
-use std::{ffi::OsString, io, path::Path, rc::Rc, sync::Arc, time::SystemTime};
+use std::{
+    ffi::OsString,
+    io, mem,
+    path::Path,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use actix::{fut, prelude::*};
 use futures_util::stream;
@@ -21,6 +28,9 @@ use crate::{
     sockets::{Doors, HeldSockets},
     spec::{Probe, Program, Readiness, Sockets},
 };
+
+/// The pause between two things that are heard: a child that talks without end keeps nobody from work.
+const BREATH: Duration = Duration::from_millis(1);
 
 /// A child whose tree is not gone.
 pub(super) struct Child {
@@ -289,14 +299,24 @@ impl ProcessActor {
     }
 }
 
-/// What is said at a socket, until it is of no use any more.
+/// What is said at a socket, until it is of no use any more. Who says much waits: his socket's queue
+/// is short.
 fn notices(socket: NotifySocket) -> impl futures_util::Stream<Item = Vec<Notice>> {
-    stream::unfold(Rc::new(socket), |socket| async move {
-        match socket.next().await {
-            Ok(notices) => Some((notices, socket)),
-            Err(error) => {
-                log::warn!("{} is not heard any more: {error}", socket.path().display());
-                None
+    let mut first = true;
+    stream::unfold(Rc::new(socket), move |socket| {
+        let pause = if mem::take(&mut first) {
+            Duration::ZERO
+        } else {
+            BREATH
+        };
+        async move {
+            tokio::time::sleep(pause).await;
+            match socket.next().await {
+                Ok(notices) => Some((notices, socket)),
+                Err(error) => {
+                    log::warn!("{} is not heard any more: {error}", socket.path().display());
+                    None
+                }
             }
         }
     })

@@ -37,7 +37,7 @@ impl ProcessActor {
             attempt,
             mode: self.mode,
             serving: serving.map(|run| (run.id, pid(run.id))),
-            behind: serving.and_then(|run| self.history.behind(run.artifact.build)),
+            behind: self.history.behind(&self.machine),
             next_attempt: match self.machine.state() {
                 State::BackingOff { until, .. } => Some(*until),
                 _ => None,

@@ -2,8 +2,8 @@
 //!
 //! A connection counts only when the run accepted it. Where an old and a new child share one accept
 //! queue, a connection succeeds though nobody accepts, and the old one may take it: not a byte is
-//! sent before it is known who has the other side. What somebody else took is kept open, so that his
-//! places are used up and the next connection has better chances.
+//! sent before it is known who has the other side. What somebody else took is kept open for a while,
+//! so that his places are used up and the next connection has better chances.
 
 use std::{collections::VecDeque, io, net::SocketAddr, thread, time::Duration};
 
@@ -22,7 +22,10 @@ use super::{
 };
 
 /// How many connections that somebody else took are kept; the oldest goes first.
-const MOST_KEPT: usize = 256;
+const MOST_KEPT: usize = 32;
+/// How long one is kept. An old child that serves one connection at a time waits for its first byte,
+/// and its clients with it.
+const KEPT: Duration = Duration::from_millis(250);
 /// How long a connect may take on this host, where only a full queue delays it.
 const PATIENCE_HERE: Duration = Duration::from_millis(200);
 /// How long a connect may take elsewhere.
@@ -62,7 +65,8 @@ pub(super) struct Door {
     pub(super) slate: Slate,
     table: Table,
     pace: Pace,
-    kept: VecDeque<TcpStream>,
+    /// With the time that each was found out.
+    kept: VecDeque<(Instant, TcpStream)>,
 }
 
 impl Door {
@@ -93,9 +97,11 @@ impl Door {
     pub(super) async fn opens(&mut self) -> Opened {
         loop {
             self.pace.turn().await;
+            self.let_go();
             if let Some(stream) = self.connect().await
                 && let Some(opened) = self.accepted(stream).await
             {
+                self.kept.clear();
                 return opened;
             }
         }
@@ -173,6 +179,7 @@ impl Door {
                 glance().await;
             } else {
                 self.pace.turn().await;
+                self.let_go();
             }
         }
         None
@@ -193,7 +200,19 @@ impl Door {
         if self.kept.len() == MOST_KEPT {
             self.kept.pop_front();
         }
-        self.kept.push_back(stream);
+        self.kept.push_back((Instant::now(), stream));
+    }
+
+    /// Closes those that were kept long enough.
+    fn let_go(&mut self) {
+        let now = Instant::now();
+        while self
+            .kept
+            .front()
+            .is_some_and(|(since, _)| now >= *since + KEPT)
+        {
+            self.kept.pop_front();
+        }
     }
 }
 

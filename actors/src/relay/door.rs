@@ -4,7 +4,7 @@ use std::{cell::RefCell, io, rc::Rc, sync::Arc};
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{OwnedSemaphorePermit, watch},
     task::JoinSet,
 };
 
@@ -45,6 +45,9 @@ impl Door {
             // Nobody is let in while there is no room for one more who must wait. It is not kept
             // for him: an idle door would keep it from the others.
             drop(self.hall.room.acquire().await);
+            let Ok(seat) = Arc::clone(&self.hall.seats).acquire_owned().await else {
+                return;
+            };
             let accepted = tokio::select! {
                 biased;
                 changed = self.routes.changed() => match changed {
@@ -53,7 +56,7 @@ impl Door {
                 },
                 accepted = self.listener.accept() => accepted,
             };
-            let admitted = accepted.and_then(|(client, _)| self.admit(client));
+            let admitted = accepted.and_then(|(client, _)| self.admit(client, seat));
             match admitted {
                 Ok(()) => {}
                 // He left before he was let in.
@@ -67,13 +70,16 @@ impl Door {
     ///
     /// The child is called here and not in the new task: that way a burst cannot take all
     /// descriptors for one side of connections that then lack the other.
-    fn admit(&self, client: TcpStream) -> io::Result<()> {
+    fn admit(&self, client: TcpStream, seat: OwnedSemaphorePermit) -> io::Result<()> {
         let mut visits = self.visits.borrow_mut();
         while visits.try_join_next().is_some() {}
         let hall = Rc::clone(&self.hall);
         let (attempt, outcome) = match self.hall.attempt() {
             Attempt::Through(call) => {
-                visits.spawn_local(conversation::hold(client, call, hall));
+                visits.spawn_local(async move {
+                    conversation::hold(client, call, hall).await;
+                    drop(seat);
+                });
                 return Ok(());
             }
             Attempt::Exhausted(error) => (Attempt::Refused, Err(error)),
@@ -81,7 +87,10 @@ impl Door {
         };
         let room = Arc::clone(&hall.room).try_acquire_owned().ok();
         let visit = Visit::new(client, self.routes.clone(), hall, room);
-        visits.spawn_local(visit.stay(attempt));
+        visits.spawn_local(async move {
+            visit.stay(attempt).await;
+            drop(seat);
+        });
         outcome
     }
 }

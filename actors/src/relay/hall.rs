@@ -28,6 +28,18 @@ use super::{
 /// How many accepted connections may wait for a child to answer; the rest waits in the backlog.
 const MOST_WAITING: usize = 256;
 
+/// How many descriptors are left to the rest of the daemon, which has pipes, logs and other clients,
+/// and to the pipes of bulk traffic.
+const RESERVE: u64 = 256;
+
+thread_local! {
+    /// A permit for each connection that is let in, shared by all relays of the thread: they may not
+    /// take every descriptor from the rest of the daemon.
+    static SEATS: Arc<Semaphore> = Arc::new(Semaphore::new(most_seats(
+        getrlimit(Resource::Nofile).current,
+    )));
+}
+
 /// Bytes of the buffer that all small traffic passes through. A read that fills it is bulk.
 pub(super) const BUFFER: usize = 64 << 10;
 
@@ -39,6 +51,8 @@ const COMPLAINT: Duration = Duration::from_mins(1);
 
 pub(super) struct Hall {
     ledger: Arc<Ledger>,
+    /// A permit for each connection, whichever relay it came to.
+    pub(super) seats: Arc<Semaphore>,
     /// A permit for each connection that waits for a child to answer.
     pub(super) room: Arc<Semaphore>,
     /// One permit: its owner tries the child that refuses again and again, the others wait for his
@@ -78,6 +92,7 @@ impl Hall {
     pub(super) fn new(ledger: Arc<Ledger>) -> Self {
         Self {
             ledger,
+            seats: SEATS.with(Arc::clone),
             room: Arc::new(Semaphore::new(most_waiting(
                 getrlimit(Resource::Nofile).current,
             ))),
@@ -133,6 +148,15 @@ impl Hall {
     }
 }
 
+/// Each connection takes two descriptors.
+fn most_seats(descriptors: Option<u64>) -> usize {
+    let most = Semaphore::MAX_PERMITS;
+    let pairs = descriptors.map(|limit| limit.saturating_sub(RESERVE.min(limit / 2)) / 2);
+    pairs.map_or(most, |pairs| {
+        usize::try_from(pairs).map_or(most, |pairs| pairs.clamp(1, most))
+    })
+}
+
 /// Those who wait must never hold so many descriptors that none is left to connect them with.
 fn most_waiting(descriptors: Option<u64>) -> usize {
     let share = descriptors.map_or(MOST_WAITING as u64, |limit| limit / 4);
@@ -147,6 +171,14 @@ fn is_exhaustion(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_leave_descriptors_to_the_rest_of_the_daemon() {
+        assert_eq!(most_seats(None), Semaphore::MAX_PERMITS);
+        assert_eq!(most_seats(Some(1_024)), 384);
+        assert_eq!(most_seats(Some(64)), 16);
+        assert_eq!(most_seats(Some(0)), 1);
+    }
 
     #[test]
     fn those_who_wait_leave_most_of_the_descriptors_to_others() {
