@@ -139,7 +139,7 @@ fn a_crash_soon_after_the_swap_goes_back_to_the_last_good_build_by_itself_once()
         assert_eq!(answer["ok"], true, "{answer}");
 
         // Soon is 10 seconds by default.
-        signal(pid_in(&answer), Signal::SIGSEGV);
+        signal(pid_in(&answer), Signal::SIGABRT);
         let back = daemon.until("main", "rolled back", |main| {
             main["state"] == "running" && main["behind"] == "rolled_back"
         });
@@ -150,7 +150,7 @@ fn a_crash_soon_after_the_swap_goes_back_to_the_last_good_build_by_itself_once()
         );
         assert_eq!(
             event(&back, "rolled_back"),
-            "run 2: signal 11 (SIGSEGV); the last good version is started again"
+            "run 2: signal 6 (SIGABRT); the last good version is started again"
         );
         assert!(daemon.logs("main").contains("old"));
         // At once: it did not wait, and nothing was built.
