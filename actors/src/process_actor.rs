@@ -233,12 +233,14 @@ impl ProcessActor {
                 self.ports.crashed.do_send(Crashed { process, run, exit });
             }
             Effect::Stopped { run, exit } => {
-                self.history.ended(run, exit);
+                // One that was not ready in time is asked about, too.
+                let exit_report = self.history.ended(run, exit).clone();
+                self.attempt.ended(exit_report);
                 self.ports.stopped.do_send(Stopped { process, run, exit });
             }
             Effect::NotReady { run } => {
-                let found = self.live.get(&run).map(|child| child.findings.why_not());
-                self.attempt.not_ready(found.unwrap_or_default());
+                let found = self.why_not(run);
+                self.attempt.not_ready(found);
             }
             Effect::Ready { run, debut } => {
                 self.attempt.ready(debut, self.ready_after(run));

@@ -249,8 +249,9 @@ pub struct RestartReport {
     pub build: Option<BuildId>,
     /// How long it took.
     pub build_seconds: Option<f64>,
-    /// From the old child's stop signal to the new child's start; 0 where one took over from the
-    /// other. What the new one needs until it listens comes on top.
+    /// From the old child's stop signal to the new child's start, or that of the last good version
+    /// which took its place; 0 where one took over from the other. What it needs until it listens
+    /// comes on top.
     pub pause_ms: Option<f64>,
     /// How long the new child took to be ready; null when nothing but its life shows that.
     pub ready_after_ms: Option<f64>,
@@ -270,7 +271,7 @@ pub struct RestartReport {
     pub omitted_count: usize,
     /// What the new child printed that looks like an error and the one before did not print.
     pub error_lines: Vec<String>,
-    /// How the new child ended, if it died.
+    /// How the new child ended, if it died or had to.
     pub exit: Option<LastExit>,
     /// What it printed last, if it did not prove itself.
     pub last_lines: Vec<String>,

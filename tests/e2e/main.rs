@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod activation;
+mod answers;
 mod artifacts;
 mod builds;
 mod chaos;
@@ -12,10 +14,16 @@ mod logs;
 mod mcp;
 mod modes;
 mod npm;
+mod orders;
 mod outputs;
+mod probes;
+mod readiness;
 mod restarts;
+mod rollbacks;
 mod search;
 mod sockets;
 mod start;
 mod support;
 mod trees;
+mod waits;
+mod watchdog;

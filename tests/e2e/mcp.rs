@@ -31,7 +31,7 @@ const TOOLS: [&str; 7] = [
 ];
 
 /// A client of one version that hears of progress.
-struct Client {
+pub(crate) struct Client {
     version: ProtocolVersion,
     heard: mpsc::UnboundedSender<ProgressNotificationParam>,
 }
@@ -51,10 +51,10 @@ impl ClientHandler for Client {
     }
 }
 
-type Connected = RunningService<RoleClient, Client>;
-type Heard = mpsc::UnboundedReceiver<ProgressNotificationParam>;
+pub(crate) type Connected = RunningService<RoleClient, Client>;
+pub(crate) type Heard = mpsc::UnboundedReceiver<ProgressNotificationParam>;
 
-async fn connect(daemon: &Daemon, version: ProtocolVersion) -> (Connected, Heard) {
+pub(crate) async fn connect(daemon: &Daemon, version: ProtocolVersion) -> (Connected, Heard) {
     let lifecycle = if version.has_initialize() {
         ClientLifecycleMode::Initialize
     } else {
@@ -69,13 +69,17 @@ async fn connect(daemon: &Daemon, version: ProtocolVersion) -> (Connected, Heard
     (client.unwrap(), hears)
 }
 
-async fn call(client: &Connected, tool: &'static str, arguments: Value) -> CallToolResult {
+pub(crate) async fn call(
+    client: &Connected,
+    tool: &'static str,
+    arguments: Value,
+) -> CallToolResult {
     let arguments = serde_json::from_value(arguments).unwrap();
     let call = CallToolRequestParams::new(tool).with_arguments(arguments);
     client.call_tool(call).await.unwrap()
 }
 
-fn text(result: &CallToolResult) -> String {
+pub(crate) fn text(result: &CallToolResult) -> String {
     let content = serde_json::to_value(&result.content).unwrap();
     content[0]["text"].as_str().unwrap().to_owned()
 }

@@ -13,14 +13,8 @@ use std::{
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    Daemon, LIMIT, Project, eventually, is_alive, marked, pid_in, project::shell,
+    Daemon, LIMIT, Project, eventually, free, is_alive, marked, pid_in, project::shell,
 };
-
-/// An address that is free now, of a port that the system chose.
-fn free() -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap()
-}
 
 /// The entry of a process with this `listen` and this command.
 fn listens(name: &str, listen: &str, command: &[&str]) -> String {

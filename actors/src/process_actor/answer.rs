@@ -32,12 +32,14 @@ pub(super) struct Attempt {
     before: Option<RunId>,
     /// The run that was started last.
     newest: Option<RunId>,
-    /// From the old child's stop signal to the new child's start, in milliseconds.
+    /// When the first child that had to leave was told to.
+    left_at: Option<Instant>,
+    /// From then to the start of the child that was started last, in milliseconds.
     pause_ms: Option<f64>,
     ready_after_ms: Option<f64>,
     /// The run before, if cargo made the same program again.
     same_as: Option<RunId>,
-    /// How runs ended that should not have.
+    /// How runs ended, newest first.
     exits: Vec<LastExit>,
 }
 
@@ -62,7 +64,8 @@ impl Attempt {
         self.newest = Some(run);
         self.before = before;
         self.same_as = same_as;
-        self.pause_ms = left_at.map(|left| rounded(left.elapsed() * 1000));
+        self.left_at = self.left_at.or(left_at);
+        self.pause_ms = self.left_at.map(|left| rounded(left.elapsed() * 1000));
     }
 
     pub(super) fn could_not_start(&mut self, error: &SpawnError) {
@@ -71,7 +74,7 @@ impl Attempt {
 
     pub(super) fn ended(&mut self, exit: LastExit) {
         // The newest few are asked about.
-        self.exits.truncate(3);
+        self.exits.truncate(4);
         self.exits.insert(0, exit);
     }
 

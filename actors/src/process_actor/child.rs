@@ -26,7 +26,7 @@ use crate::{
     relay::private_port,
     report::EventKind,
     sockets::{Doors, HeldSockets},
-    spec::{Probe, Program, Readiness, Sockets},
+    spec::{CommandLine, Probe, Program, Readiness, Sockets},
 };
 
 /// The pause between two things that are heard: a child that talks without end keeps nobody from work.
@@ -45,6 +45,8 @@ pub(super) struct Child {
     listening: Option<SpawnHandle>,
     /// What it says about itself.
     said: Option<Arc<str>>,
+    /// Why it was killed, where it hung.
+    pub(super) hung: Option<String>,
 }
 
 impl Child {
@@ -153,6 +155,7 @@ impl ProcessActor {
         let watch = match &self.spec.readiness {
             Readiness::Settle(_) => None,
             Readiness::Probe { probe, .. } => {
+                let probe = with_port(probe, equipment.port);
                 let subject = Subject {
                     tree: spawned.tree,
                     log: self.log_of(run),
@@ -163,7 +166,7 @@ impl ProcessActor {
                     children: self.ports.children.clone(),
                     lines: self.ports.lines.clone(),
                 };
-                let watch = readiness::watch(probe.clone(), subject, ports, findings.clone());
+                let watch = readiness::watch(probe, subject, ports, findings.clone());
                 let ready = watch.into_actor(self);
                 Some(ctx.spawn(
                     ready.map(move |(), actor, ctx| actor.happens(Event::Ready { run }, ctx)),
@@ -186,6 +189,7 @@ impl ProcessActor {
             watch,
             listening,
             said: None,
+            hung: None,
         };
         let outputs = vec![
             (Stream::Stdout, spawned.stdout),
@@ -212,7 +216,12 @@ impl ProcessActor {
                 Notice::Status(text) => self.says(run, text.into()),
                 Notice::Stopping => self.says(run, "stopping".into()),
                 Notice::Alive => self.happens(Event::Alive { run }, ctx),
-                Notice::Stuck => self.happens(Event::Stuck { run }, ctx),
+                Notice::Stuck => {
+                    if let Some(child) = self.live.get_mut(&run) {
+                        child.hung = Some("it said itself that it is stuck".to_owned());
+                    }
+                    self.happens(Event::Stuck { run }, ctx);
+                }
             }
         }
     }
@@ -261,16 +270,12 @@ impl ProcessActor {
     }
 
     fn launch(&self, run: RunId, artifact: &Artifact, equipment: &Equipment) -> Launch {
-        let port = equipment.port.map(|port| port.to_string());
-        let filled = |text: &str| match &port {
-            Some(port) => text.replace("{port}", port),
-            None => text.to_owned(),
-        };
+        let filled = |text: &str| filled(text, equipment.port);
         let own = self.spec.env.iter();
         let own = own.map(|(name, value)| (name.clone(), filled(value)));
         let mut given = std::collections::BTreeMap::new();
-        if let Some(port) = &port {
-            given.insert("PORT".to_owned(), port.clone());
+        if let Some(port) = equipment.port {
+            given.insert("PORT".to_owned(), port.to_string());
         }
         given.extend(own);
         let mut environment = self.ports.environment.of_run(&artifact.environment, &given);
@@ -296,6 +301,26 @@ impl ProcessActor {
                 Doors::Own | Doors::Relayed(_) => HeldSockets::default(),
             },
         }
+    }
+}
+
+/// `text` with the private port in the place of `{port}`.
+fn filled(text: &str, port: Option<u16>) -> String {
+    match port {
+        Some(port) => text.replace("{port}", &port.to_string()),
+        None => text.to_owned(),
+    }
+}
+
+/// The probe of a run with this private port. A target has a place of its own for it, which
+/// [`Subject`] fills.
+fn with_port(probe: &Probe, port: Option<u16>) -> Probe {
+    match probe {
+        Probe::Exec(CommandLine { program, args }) => Probe::Exec(CommandLine {
+            program: filled(program, port),
+            args: args.iter().map(|it| filled(it, port)).collect(),
+        }),
+        probe => probe.clone(),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::{ProcessActor, answer};
 use crate::{
+    exit::Exit,
     history::rounded,
+    ids::RunId,
     lifecycle::{Debut, Effect, Failure, FailureCause, Instead, KillReason, Verdict},
     report::EventKind,
 };
@@ -21,6 +23,9 @@ impl ProcessActor {
         let crashed = effects
             .iter()
             .any(|effect| matches!(effect, Effect::Crashed { .. }));
+        let rolled_back = effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::RolledBack { .. }));
         let restarted = effects.iter().any(|effect| {
             matches!(
                 effect,
@@ -34,8 +39,8 @@ impl ProcessActor {
             match effect {
                 Effect::Crashed { run, exit } => {
                     log::warn!("{name}: crashed ({exit}), {then}");
-                    self.history
-                        .note(EventKind::Crashed, format!("run {run}: {exit}"));
+                    let text = self.ended(*run, *exit);
+                    self.history.note(EventKind::Crashed, text);
                 }
                 Effect::Stopped { run, exit } => {
                     log::info!("{name}: stopped ({exit}, run {run})");
@@ -56,17 +61,19 @@ impl ProcessActor {
                     run,
                     why: KillReason::Hung,
                 } => {
-                    let time = self.spec.watchdog.map_or(0.0, rounded);
-                    log::warn!("{name}: run {run} gave no sign of life for {time} s and is killed");
+                    let why = self.note_hung(*run);
+                    log::warn!("{name}: run {run} is killed: {why}");
                 }
                 Effect::NotReady { run } => {
-                    let found = self.live.get(run).map(|child| child.findings.why_not());
-                    let found = found.unwrap_or_default();
-                    log::warn!("{name}: run {run} was not ready in time ({found}), {then}");
+                    let text = format!("run {run} was not ready in time ({})", self.why_not(*run));
+                    log::warn!("{name}: {text}, {then}");
+                    if !rolled_back {
+                        self.history.note(EventKind::Crashed, text);
+                    }
                 }
                 Effect::Ready { run, debut } => self.tell_ready(*run, *debut, restarted),
                 Effect::RolledBack { failure, .. } => {
-                    let text = format!("{}; {then}", how(*failure));
+                    let text = format!("{}; {then}", self.how(*failure));
                     log::warn!("{name}: rolled back: {text}");
                     self.history.note(EventKind::RolledBack, text);
                 }
@@ -82,7 +89,42 @@ impl ProcessActor {
         }
     }
 
-    fn tell_ready(&mut self, run: crate::ids::RunId, debut: Debut, restarted: bool) {
+    /// A failure, as the history says it.
+    fn how(&self, Failure { run, cause }: Failure) -> String {
+        match cause {
+            FailureCause::Exited(exit) => self.ended(run, exit),
+            FailureCause::NotStarted => format!("run {run} could not be started"),
+            FailureCause::NotReady => {
+                format!("run {run} was not ready in time ({})", self.why_not(run))
+            }
+        }
+    }
+
+    /// How a run ended, and why it had to, where it hung.
+    fn ended(&self, run: RunId, exit: Exit) -> String {
+        match self.live.get(&run).and_then(|child| child.hung.as_ref()) {
+            Some(why) => format!("run {run}: {exit}: {why}"),
+            None => format!("run {run}: {exit}"),
+        }
+    }
+
+    /// Takes down why a run that hangs is killed.
+    fn note_hung(&mut self, run: RunId) -> String {
+        let time = self.spec.watchdog.map_or(0.0, rounded);
+        let silent = || format!("it gave no sign of life for {time} s");
+        match self.live.get_mut(&run) {
+            Some(child) => child.hung.get_or_insert_with(silent).clone(),
+            None => silent(),
+        }
+    }
+
+    /// Why a run does not count as ready yet.
+    pub(super) fn why_not(&self, run: RunId) -> String {
+        let found = self.live.get(&run).map(|child| child.findings.why_not());
+        found.unwrap_or_default()
+    }
+
+    fn tell_ready(&mut self, run: RunId, debut: Debut, restarted: bool) {
         let pid = self.live.get(&run).map_or(0, |child| child.pid);
         let mode = self.machine.mode();
         let up = format!("up (run {run}, pid {pid}, {mode})");
@@ -107,13 +149,4 @@ fn instead(effect: &Effect) -> Option<String> {
         Instead::Old(run) => format!("run {run} keeps serving"),
         Instead::LastGood => "the last good version is started again".to_owned(),
     })
-}
-
-/// A failure, as the history says it.
-fn how(Failure { run, cause }: Failure) -> String {
-    match cause {
-        FailureCause::Exited(exit) => format!("run {run}: {exit}"),
-        FailureCause::NotStarted => format!("run {run} could not be started"),
-        FailureCause::NotReady => format!("run {run} was not ready in time"),
-    }
 }

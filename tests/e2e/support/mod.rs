@@ -6,6 +6,7 @@ mod http;
 mod measure;
 mod processes;
 pub(crate) mod project;
+mod server;
 pub(crate) mod shape;
 
 use std::{
@@ -14,7 +15,7 @@ use std::{
 };
 
 pub(crate) use self::{
-    daemon::Daemon, gate::Gate, http::Http, measure::*, processes::*, project::Project,
+    daemon::Daemon, gate::Gate, http::Http, measure::*, processes::*, project::Project, server::*,
 };
 
 /// How long anything may take before a test gives up.

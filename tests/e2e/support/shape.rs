@@ -32,12 +32,12 @@ pub(crate) fn status() -> Value {
     })
 }
 
-/// `restart` as the contract draws it.
+/// `restart` as the contract draws it; `start` and `stop` have outcomes of their own.
 pub(crate) fn restart() -> Value {
     json!({
         "process": "string", "ok": "boolean",
         "outcome": "restarted|swapped|building|build_failed|rolled_back|crashed|not_ready|\
-                    superseded|stopped|shutting_down",
+                    superseded|stopped|shutting_down|started|running|stopping",
         "reason": "string?",
         "mode": "dev|release", "run": "integer?", "pid": "integer?", "build": "integer?",
         "build_seconds": "number?", "pause_ms": "number?", "ready_after_ms": "number?",
@@ -54,6 +54,23 @@ pub(crate) fn restart() -> Value {
         "exit": {"?": exit()},
         "last_lines": ["string"],
         "behind": "build_failed|rolled_back|sources_changed?",
+        "next": "string?",
+    })
+}
+
+/// `wait_for`.
+pub(crate) fn wait() -> Value {
+    json!({
+        "process": "string", "until": "ready|exit|log|build", "met": "boolean",
+        "reason": "time_up|too_late|stopped|shutting_down?", "waited_seconds": "number",
+        "state": "stopped|building|proving|running|stopping|backing_off",
+        "health": "ready|unready?", "behind": "build_failed|rolled_back|sources_changed?",
+        "run": "integer?", "pid": "integer?", "line": "string?",
+        "last_exit": {"?": exit()},
+        "last_build": {"?": {
+            "id": "integer", "mode": "dev|release", "outcome": "ok|failed", "seconds": "number",
+            "errors": "integer", "warnings": "integer", "at": "time",
+        }},
         "next": "string?",
     })
 }
