@@ -60,8 +60,14 @@ impl Member {
     fn report(&self, now: Instant) -> ProcessReport {
         let snapshot = Arc::clone(&*self.board.borrow());
         let mut report = snapshot.report(now);
-        report.behind = self.freshness.behind(snapshot.as_ref(), &report);
+        report.behind = self.freshness.behind(&snapshot.sources(), &report);
         report
+    }
+
+    /// Looks at its sources, if that is due.
+    async fn refresh(&self) {
+        let sources = self.board.borrow().sources();
+        self.freshness.look(sources).await;
     }
 }
 

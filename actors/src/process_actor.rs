@@ -228,11 +228,13 @@ impl ProcessActor {
                 }
             }
             Effect::Crashed { run, exit } => {
+                self.widen();
                 let exit_report = self.history.crashed(run, exit).clone();
                 self.attempt.ended(exit_report);
                 self.ports.crashed.do_send(Crashed { process, run, exit });
             }
             Effect::Stopped { run, exit } => {
+                self.widen();
                 // One that was not ready in time is asked about, too.
                 let exit_report = self.history.ended(run, exit).clone();
                 self.attempt.ended(exit_report);
@@ -243,6 +245,7 @@ impl ProcessActor {
                 self.attempt.not_ready(found);
             }
             Effect::Ready { run, debut } => {
+                self.widen();
                 self.attempt.ready(debut, self.ready_after(run));
                 if debut != Debut::Fallback {
                     self.history.caught_up();
@@ -270,6 +273,13 @@ impl ProcessActor {
         };
         let drained = relay.drained(run).into_actor(self);
         ctx.spawn(drained.map(move |(), actor, ctx| actor.happens(Event::Drained { run }, ctx)));
+    }
+
+    /// Gives held sockets their full queue again, which a child may have cut.
+    fn widen(&self) {
+        if let Doors::Held(sockets) = &self.doors {
+            sockets.widen();
+        }
     }
 
     /// Tells the relay where new connections go.

@@ -33,9 +33,11 @@ pub mod floor;
 mod forest;
 mod launcher;
 pub mod ledger;
+pub mod limits;
 
 use forest::{Forest, Others};
 use ledger::Ledger;
+use limits::Limits;
 
 /// The variable that names the project a child belongs to: what a dead daemon left is found by it.
 pub const PROJECT_MARKER: &str = "BPM_PROJECT";
@@ -59,6 +61,8 @@ pub struct Reaper {
     looks_again: Rc<Cell<bool>>,
     /// The executable that hands sockets down.
     loader: Rc<Path>,
+    /// What children get, where the daemon has more.
+    limits: Option<Limits>,
 }
 
 impl Reaper {
@@ -75,6 +79,7 @@ impl Reaper {
             reaped: Rc::default(),
             looks_again: Rc::default(),
             loader: Path::new(OURSELVES).into(),
+            limits: None,
         };
         let round = reaper.clone();
         actix::spawn(async move {
@@ -93,6 +98,15 @@ impl Reaper {
     pub fn loading_through(self, loader: &Path) -> Self {
         Self {
             loader: loader.into(),
+            ..self
+        }
+    }
+
+    /// Gives children this many descriptors.
+    #[must_use]
+    pub fn limiting(self, limits: Limits) -> Self {
+        Self {
+            limits: Some(limits),
             ..self
         }
     }
@@ -178,6 +192,9 @@ impl Children for Reaper {
         let mut forest = self.forest.borrow_mut();
         let mut child = launcher::start(launch, &forest.project, &self.loader).map_err(failed)?;
         let pid = child.id();
+        if let Some(limits) = &self.limits {
+            limits.restore(pid);
+        }
         let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
         // The child cannot be reaped before this thread comes back to its events.
         let leader = Identity::of(pid).unwrap_or(Identity { pid, start_time: 0 });

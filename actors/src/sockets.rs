@@ -7,6 +7,9 @@ use std::{fmt, os::fd::OwnedFd, sync::Arc};
 
 use crate::{relay::Relay, spec::ListenAddress};
 
+/// As many connections as the kernel lets wait: they wait through builds and crashes.
+pub const BACKLOG: i32 = 4096;
+
 /// Listening sockets of one process, in the order in which they are handed down. Clones share them;
 /// they are closed when the last clone is dropped.
 #[derive(Clone, Default)]
@@ -40,6 +43,16 @@ impl HeldSockets {
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Lets as many connections wait as the kernel permits. A child that calls `listen` on what it was
+    /// handed changes that for all who share the socket.
+    pub fn widen(&self) {
+        for socket in self {
+            if let Err(error) = rustix::net::listen(&socket.descriptor, BACKLOG) {
+                log::warn!("cannot listen on {}: {error}", socket.address);
+            }
+        }
     }
 
     /// Each.

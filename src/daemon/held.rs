@@ -12,7 +12,7 @@ mod unix;
 use std::{net::TcpListener, path::Path};
 
 use bpm_actors::{
-    sockets::{HeldSocket, HeldSockets},
+    sockets::{BACKLOG, HeldSocket, HeldSockets},
     spec::{Listen, ListenAddress, ProcessSpec, Sockets},
 };
 
@@ -20,9 +20,6 @@ pub use self::{
     problem::{HeldError, Key, Reason},
     unix::SocketFiles,
 };
-
-/// As many connections as the kernel lets wait: they wait through builds and crashes.
-const BACKLOG: i32 = 4096;
 
 /// What was bound.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ use std::{io, time::Duration};
 use bpm_actors::{
     leftovers,
     logs::passthrough::Passthrough,
-    reaper::{Reaper, floor::Floor, ledger::Ledger},
+    reaper::{Reaper, floor::Floor, ledger::Ledger, limits::Limits},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -104,7 +104,8 @@ async fn serve(
     let project = config.project_dir.clone();
     let ledger = state.path().join("children.json");
     let reaper = Reaper::start(project.clone(), Ledger::new(ledger.clone()))
-        .map_err(cannot("watch over child processes"))?;
+        .map_err(cannot("watch over child processes"))?
+        .limiting(Limits::raise());
     let grace = config
         .processes
         .iter()

@@ -115,8 +115,9 @@ impl<H: ServerHandler, M: SessionManager> Endpoint<H, M> {
                 return refused(StatusCode::REQUEST_TIMEOUT, text);
             }
         };
-        let quick = self.quick.as_ref();
-        if let Some(answer) = quick.and_then(|quick| quick.answer(request, &body)) {
+        if let Some(quick) = &self.quick
+            && let Some(answer) = quick.answer(request, &body).await
+        {
             return answer;
         }
         let mut forwarded = http::Request::new(Full::new(body.clone()));

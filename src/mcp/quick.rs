@@ -10,7 +10,6 @@ use actix_web::{
 };
 use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use super::{rendered::Rendered, tools};
 
@@ -36,7 +35,7 @@ impl Quick {
     }
 
     /// The answer, if this is that request.
-    pub(super) fn answer(&self, request: &HttpRequest, body: &[u8]) -> Option<HttpResponse> {
+    pub(super) async fn answer(&self, request: &HttpRequest, body: &[u8]) -> Option<HttpResponse> {
         if body.len() > MOST_BYTES || !plain(request) {
             return None;
         }
@@ -47,7 +46,7 @@ impl Quick {
         {
             return None;
         }
-        let answer = self.status.at(Instant::now());
+        let answer = self.status.now().await;
         let mut message = BytesMut::with_capacity(answer.json.len() + body.len());
         message.put_slice(br#"{"jsonrpc":"2.0","id":"#);
         serde_json::to_writer((&mut message).writer(), &poll.id).ok()?;

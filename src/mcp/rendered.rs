@@ -52,8 +52,13 @@ impl Rendered {
         }
     }
 
-    /// The status as of `now`.
-    pub(super) fn at(&self, now: Instant) -> Arc<Answer> {
+    /// The status.
+    pub(super) async fn now(&self) -> Arc<Answer> {
+        self.service.refresh().await;
+        self.at(Instant::now())
+    }
+
+    fn at(&self, now: Instant) -> Arc<Answer> {
         // What a panic left behind is only an older answer.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = kept.watch.changed();

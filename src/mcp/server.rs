@@ -18,7 +18,6 @@ use rmcp::{
     service::RequestContext,
 };
 use serde::Serialize;
-use tokio::time::Instant;
 
 use super::{
     arguments::{Arguments, BadArguments},
@@ -101,7 +100,7 @@ impl Server {
                 let order = Order::Stop(Asker::Agent);
                 self.carry_out(order, arguments, context).await
             }
-            _ => self.status(arguments),
+            _ => self.status(arguments).await,
         }
     }
 
@@ -175,9 +174,9 @@ impl Server {
         Ok(structured(text, &report, report.is_error()))
     }
 
-    fn status(&self, arguments: Arguments) -> Result<CallToolResult, Refused> {
+    async fn status(&self, arguments: Arguments) -> Result<CallToolResult, Refused> {
         arguments.finish()?;
-        Ok(self.status.at(Instant::now()).result.clone())
+        Ok(self.status.now().await.result.clone())
     }
 
     async fn search(

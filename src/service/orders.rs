@@ -83,6 +83,7 @@ async fn outcome(order: Order, member: &Member) -> Result<RestartReport, Service
         Ok(Ok(Ok(pending))) => {
             let mut report = pending.await.map_err(|_| silent())?;
             // The actor knows no files.
+            member.refresh().await;
             report.behind = report.behind.or(member.report(Instant::now()).behind);
             Ok(report)
         }

@@ -5,11 +5,12 @@ use bpm_actors::{
     restart::Board,
     spec::Mode,
 };
+use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::{sync::watch, time::Instant};
 
-use super::Service;
+use super::{Member, Service};
 
 /// What the daemon and its processes do.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -37,6 +38,12 @@ impl Service {
         let mut release_at = self.parts.release_at.clone();
         release_at.mark_changed();
         StatusWatch { boards, release_at }
+    }
+
+    /// Looks at the sources of what serves, where that is due: [`Service::status`] tells whether they
+    /// were changed.
+    pub async fn refresh(&self) {
+        join_all(self.members().iter().map(Member::refresh)).await;
     }
 
     /// What everything does, with ages and waits as of `now`.

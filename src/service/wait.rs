@@ -57,6 +57,17 @@ impl Until {
     }
 }
 
+/// What is seen of a process now.
+fn look(member: &Member) -> Sight {
+    let now = Instant::now();
+    let shown = Arc::clone(&*member.board.borrow());
+    Sight {
+        report: member.report(now),
+        unbuilt: shown.unbuilt(now),
+        is_ending: shown.is_ending(),
+    }
+}
+
 impl Service {
     /// Time between two notes of a wait. Clients give up after a minute of silence.
     const WAIT_BEAT: Duration = Duration::from_secs(15);
@@ -77,14 +88,15 @@ impl Service {
         let began = Instant::now();
         let deadline = began + patience;
         let mut board = member.board.clone();
-        let look = || Sight::of(Arc::clone(&member.board.borrow()).as_ref());
+        let look = || look(member);
         let goal = until.goal(&look().report);
         let mut time_up = std::pin::pin!(sleep_until(deadline));
         let mut beat = interval(Self::WAIT_BEAT);
         // One for each run that was current and whose log has not ended.
         let mut lines = FuturesUnordered::new();
         let mut read = None;
-        let done = |verdict, line| {
+        let done = async |verdict, line| {
+            member.refresh().await;
             let waited = began.elapsed();
             Ok(WaitReport::new(
                 until.wanted(),
@@ -108,7 +120,7 @@ impl Service {
                 Verdict::Open => {}
                 // What was printed last may still be on its way.
                 Verdict::Unmet(_) if !lines.is_empty() => {}
-                verdict => return done(verdict, None),
+                verdict => return done(verdict, None).await,
             }
             // In this order: what is there is worth more than a clock that ran out.
             tokio::select! {
@@ -116,7 +128,7 @@ impl Service {
                 Some((run, line)) = lines.next() => {
                     let line: Option<String> = line?;
                     if line.is_some() && concerns(run, &look().report) {
-                        return done(Verdict::Met, line);
+                        return done(Verdict::Met, line).await;
                     }
                 }
                 () = &mut time_up => {
@@ -131,11 +143,11 @@ impl Service {
                         Verdict::Open => Verdict::Unmet(Unmet::TimeUp),
                         verdict => verdict,
                     };
-                    return done(verdict, line);
+                    return done(verdict, line).await;
                 }
                 changed = board.changed() => if changed.is_err() {
                     if sight.is_ending {
-                        return done(Verdict::Unmet(Unmet::ShuttingDown), None);
+                        return done(Verdict::Unmet(Unmet::ShuttingDown), None).await;
                     }
                     let process = member.name.clone();
                     return Err(ServiceError::ProcessSilent { process });

@@ -73,7 +73,7 @@ fn dies(daemon: &Daemon, way: &str, old: &Value, answer: &Value) {
     let answer = &answer["structuredContent"];
     has_shape(answer, &shape::restart());
     assert_eq!(answer["outcome"], "rolled_back", "{answer}");
-    let reason = "run 2 ended before it was ready (exit code 7)";
+    let reason = "run 2 ended before it had proved itself (exit code 7)";
     assert_eq!(answer["reason"], reason);
     assert_eq!(
         (&answer["exit"]["run"], &answer["exit"]["code"]),

@@ -255,3 +255,27 @@ fn a_request_that_waits_is_answered_and_its_build_is_ended_when_the_daemon_ends(
     assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.output());
     assert_eq!(marked(&project.dir()), [0; 0], "cargo and its build script");
 }
+
+#[test]
+fn children_have_the_descriptor_limit_that_the_daemon_was_started_with() {
+    let project = Project::new("limits");
+    project.config(&shell("main", "exec sleep 1000"));
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "ulimit -Sn 300; exec \"$0\" \"$1\""])
+        .arg(env!("CARGO_BIN_EXE_background-process-manager"))
+        .arg(project.dir())
+        .env("XDG_STATE_HOME", project.state_home());
+    let daemon = Daemon::launch(&project, command);
+    let child = pid_in(&daemon.until_state("main", "running"));
+    let soft = |pid: u32| {
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        let number = line.unwrap().split_ascii_whitespace().nth(3).unwrap();
+        number.parse::<u64>().unwrap()
+    };
+    assert_eq!(soft(child), 300);
+    assert!(soft(daemon.pid()) > 300);
+}

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use crate::{
     artifact::{BuildFailure, BuildReport},
     children::SpawnError,
+    exit::Exit,
     history::rounded,
     ids::{ProcessName, RunId},
     lifecycle::{Debut, Failure, FailureCause, Verdict},
@@ -87,6 +88,13 @@ impl Attempt {
         if let Debut::Swapped(_) = debut {
             self.pause_ms = Some(0.0);
         }
+    }
+
+    /// How a run ended that should not have.
+    pub(super) fn crash_of(&self, run: RunId) -> Option<Exit> {
+        let exit = self.exits.iter().find(|exit| exit.run == run)?;
+        let code = exit.code.map(Exit::Code);
+        code.or_else(|| exit.signal.map(Exit::Signal))
     }
 
     /// The run that was started last, and the one before it.
@@ -192,7 +200,7 @@ impl Answer<'_> {
             }
             FailureCause::Exited(how) => {
                 let how = exit.map_or_else(|| how.to_string(), |exit| exit.text.clone());
-                format!("run {run} ended before it was ready ({how})")
+                format!("run {run} ended before it had proved itself ({how})")
             }
         }
     }
@@ -201,8 +209,8 @@ impl Answer<'_> {
     fn next(&self, outcome: Outcome, failure: Option<Failure>) -> Option<String> {
         let again = self.next_attempt.map_or(String::new(), |at| {
             format!(
-                "; the next attempt is in {} s",
-                rounded(at.saturating_duration_since(Instant::now()))
+                "; the next attempt is in {:.1} s",
+                at.saturating_duration_since(Instant::now()).as_secs_f64()
             )
         });
         let keeps = match self.serving {

@@ -1,25 +1,85 @@
 //! Answering a caller, with what the child printed.
 
+use std::time::Duration;
+
 use actix::prelude::*;
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     ProcessActor,
     answer::{Answer, Attempt},
 };
 use crate::{
-    ids::Ticket,
-    lifecycle::{FailureCause, State, Verdict},
+    ids::{RunId, Ticket},
+    lifecycle::{Failure, FailureCause, Next, State, Trial, Verdict},
     logs::{DescribeErrorLines, DescribeLastLines},
-    spec::Sockets,
+    spec::{Readiness, Sockets},
 };
 
 /// How many lines of a child that failed an answer shows.
 const LAST_LINES: usize = 20;
 /// How many lines of a new child that look like errors an answer shows.
 const ERROR_LINES: usize = 10;
+/// How long a child must have lived before its success is told, where a probe found it ready earlier:
+/// what is wrong often shows at the first work.
+const FIRST_WORDS: Duration = Duration::from_secs(1);
 
 impl ProcessActor {
+    /// Answers a caller, as soon as there is something to say about the child's first work.
     pub(super) fn fulfil(
+        &mut self,
+        ticket: Ticket,
+        verdict: Verdict,
+        attempt: &Attempt,
+        ctx: &mut Context<Self>,
+    ) {
+        let (Verdict::Restarted | Verdict::Swapped, (Some(run), _)) = (verdict, attempt.runs())
+        else {
+            return self.answer(ticket, verdict, attempt, ctx);
+        };
+        let attempt = attempt.clone();
+        let later = sleep_until(self.first_words(run)).into_actor(self);
+        ctx.spawn(later.map(move |(), actor, ctx| {
+            let (verdict, attempt) = actor.revised(run, verdict, attempt);
+            actor.answer(ticket, verdict, &attempt, ctx);
+        }));
+    }
+
+    /// When a new child's first words are looked at.
+    fn first_words(&self, run: RunId) -> Instant {
+        let now = Instant::now();
+        let run = self.machine.staying().find(|staying| staying.id == run);
+        match (&self.spec.readiness, run) {
+            (Readiness::Probe { .. }, Some(run)) => now.max(run.since + FIRST_WORDS),
+            // Who sets a time to settle has set this one too.
+            _ => now,
+        }
+    }
+
+    /// What came of a success until now: the child may have died meanwhile.
+    fn revised(&self, run: RunId, verdict: Verdict, attempt: Attempt) -> (Verdict, Attempt) {
+        let Some(exit) = self.attempt.crash_of(run) else {
+            return (verdict, attempt);
+        };
+        let failure = Failure {
+            run,
+            cause: FailureCause::Exited(exit),
+        };
+        let falls_back = matches!(
+            self.machine.state(),
+            State::Stopping {
+                next: Next::Prove(_, Trial::Fallback(_))
+            }
+        );
+        let verdict = if falls_back || self.machine.serving().is_some() {
+            Verdict::RolledBack(failure)
+        } else {
+            Verdict::Failed(failure)
+        };
+        (verdict, self.attempt.clone())
+    }
+
+    fn answer(
         &mut self,
         ticket: Ticket,
         verdict: Verdict,
@@ -48,8 +108,8 @@ impl ProcessActor {
             },
         };
         let mut report = answer.report(verdict);
-        match verdict {
-            Verdict::RolledBack(failure) | Verdict::Failed(failure)
+        match (verdict, attempt.runs()) {
+            (Verdict::RolledBack(failure) | Verdict::Failed(failure), _)
                 if failure.cause != FailureCause::NotStarted =>
             {
                 let question = DescribeLastLines {
@@ -62,11 +122,7 @@ impl ProcessActor {
                     let _ = promise.send(report);
                 }));
             }
-            Verdict::Restarted | Verdict::Swapped => {
-                let (Some(run), before) = attempt.runs() else {
-                    let _ = promise.send(report);
-                    return;
-                };
+            (Verdict::Restarted | Verdict::Swapped, (Some(run), before)) => {
                 let question = DescribeErrorLines {
                     key: self.log_of(run),
                     unlike: before.map(|run| self.log_of(run)),

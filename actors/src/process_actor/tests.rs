@@ -396,7 +396,7 @@ async fn a_new_child_that_dies_is_reported_when_the_last_good_one_runs_again() {
     assert_eq!((answer.ok, answer.outcome), (false, Outcome::RolledBack));
     assert_eq!(
         answer.reason.as_deref(),
-        Some("run 2 ended before it was ready (exit code 101)")
+        Some("run 2 ended before it had proved itself (exit code 101)")
     );
     assert_eq!(answer.exit.unwrap().text, "exit code 101");
     assert_eq!(answer.last_lines, ["thread 'main' panicked"]);

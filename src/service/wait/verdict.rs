@@ -5,10 +5,8 @@ use std::time::Duration;
 use bpm_actors::{
     ids::RunId,
     report::{EventReport, Health, ProcessReport, StateName},
-    restart::Snapshot,
     spec::ProcessType,
 };
-use tokio::time::Instant;
 
 use super::report::Unmet;
 
@@ -45,18 +43,6 @@ pub(super) struct Sight {
     pub(super) unbuilt: Option<EventReport>,
     /// Whether the daemon ends.
     pub(super) is_ending: bool,
-}
-
-impl Sight {
-    /// What is published, as of now.
-    pub(super) fn of(shown: &dyn Snapshot) -> Self {
-        let now = Instant::now();
-        Self {
-            report: shown.report(now),
-            unbuilt: shown.unbuilt(now),
-            is_ending: shown.is_ending(),
-        }
-    }
 }
 
 impl Goal {
