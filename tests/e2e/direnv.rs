@@ -12,12 +12,12 @@ use crate::support::{
 };
 
 /// A project whose direnv knows nothing of the user's.
-struct Direnv {
-    project: Project,
+pub(crate) struct Direnv {
+    pub(crate) project: Project,
 }
 
 impl Direnv {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self {
             project: Project::new(name),
         }
@@ -27,7 +27,7 @@ impl Direnv {
         self.project.state_home().with_file_name("xdg")
     }
 
-    fn start(&self) -> Daemon {
+    pub(crate) fn start(&self) -> Daemon {
         let home = self.home();
         let home = home.to_str().unwrap();
         self.project
@@ -35,7 +35,7 @@ impl Direnv {
     }
 
     /// Writes an `.envrc` and allows it.
-    fn allowed(&self, folder: &str, text: &str) {
+    pub(crate) fn allowed(&self, folder: &str, text: &str) {
         self.project.file(format!("{folder}/.envrc"), text);
         self.allow(folder);
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     mcp::{Connected, call, connect, text},
     support::{
-        Daemon, Gate, Project, is_alive, marked, pid_in,
+        Daemon, Gate, Project, eventually, is_alive, marked, pid_in,
         project::{RUST, counted, shell},
         shape::{self, has_shape, satisfies},
         signal, until_gone,
@@ -90,15 +90,12 @@ async fn a_stopped_process_stays_so_and_says_who_stopped_it_until_start_or_resta
 fn a_stop_wins_over_a_crash_that_is_in_flight() {
     const ROUNDS: u64 = 15;
     let project = Project::new("in-flight");
-    let config = format!("{SHORT_WAITS}settle");
-    let config = config.trim_end_matches("settle");
     let entry = shell("main", "exec sleep 1000");
-    project.config(&format!("{config}{entry}settle_seconds = 0\n"));
+    project.config(&format!("{SHORT_WAITS}{entry}settle_seconds = 0\n"));
     let daemon = project.start();
     let mut now = daemon.until_state("main", "running");
     for round in 1..=ROUNDS {
         let pid = pid_in(&now);
-        // At once, and when the wait has just begun or is nearly over.
         let stopped = thread::scope(|scope| {
             let stop = scope.spawn(|| daemon.call("stop", &json!({})));
             signal(pid, Signal::SIGKILL);
@@ -196,7 +193,7 @@ fn a_start_takes_back_a_stop_that_is_under_way_and_both_are_answered() {
     daemon.until_state("main", "running");
     let (stopped, started) = thread::scope(|scope| {
         let stop = scope.spawn(|| daemon.call("stop", &json!({})));
-        crate::support::eventually("asked to leave", || {
+        eventually("asked to leave", || {
             if project.lines("asked") == 1 {
                 Ok(())
             } else {

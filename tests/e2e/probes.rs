@@ -5,7 +5,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Daemon, Project, Server, Way, eventually, free, pid_in,
+    Daemon, Project, Server, Way, ask, eventually, free, pid_in,
     project::{COUNT, RUST},
 };
 
@@ -160,7 +160,7 @@ fn a_program_that_cargo_built_gets_the_port_as_an_argument() {
     let words = said(&daemon, "at 127.0.0.1:");
     let (argument, variable) = words.split_once(' ').unwrap();
     assert_eq!(argument, variable);
-    let (_, body) = crate::support::ask(public, "/").unwrap();
+    let (_, body) = ask(public, "/").unwrap();
     assert_eq!(body, pid_in(&now).to_string());
 }
 
@@ -215,12 +215,12 @@ fn a_server_on_the_other_loopback_address_is_found_and_reached() {
         ("plain", plain, "swapped"),
     ] {
         daemon.until_state(name, "running");
-        let (_, old) = crate::support::ask(address, "/").unwrap();
+        let (_, old) = ask(address, "/").unwrap();
         let answer = daemon.restart(name);
         assert_eq!(answer["outcome"], outcome, "{answer}");
         assert_eq!(answer["connections_refused"], 0);
         assert_ne!(answer["ready_after_ms"], Value::Null);
-        let (_, new) = crate::support::ask(address, "/").unwrap();
+        let (_, new) = ask(address, "/").unwrap();
         assert_ne!(new, old);
     }
 }

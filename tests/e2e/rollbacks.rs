@@ -103,18 +103,15 @@ fn dies(daemon: &Daemon, way: &str, old: &Value, answer: &Value) {
         "{now:#}"
     );
     assert_eq!((&answer["run"], &answer["pid"]), (&now["run"], &now["pid"]));
-    let instead = match way {
-        "own" => {
-            assert!(!is_alive(pid_in(old)));
-            assert_eq!(now["run"], 3);
-            "the last good version is started again".to_owned()
-        }
-        _ => {
-            assert!(is_alive(pid_in(old)));
-            assert_eq!(now["pid"], old["pid"]);
-            assert_eq!(answer["connections_refused"], 0);
-            "run 1 keeps serving".to_owned()
-        }
+    let instead = if way == "own" {
+        assert!(!is_alive(pid_in(old)));
+        assert_eq!(now["run"], 3);
+        "the last good version is started again"
+    } else {
+        assert!(is_alive(pid_in(old)));
+        assert_eq!(now["pid"], old["pid"]);
+        assert_eq!(answer["connections_refused"], 0);
+        "run 1 keeps serving"
     };
     let event = event(&now, "rolled_back");
     assert_eq!(event, format!("run 2: exit code 7; {instead}"));
