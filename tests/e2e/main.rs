@@ -10,6 +10,7 @@ mod chaos;
 mod crashes;
 mod direnv;
 mod door;
+mod fairness;
 mod logs;
 mod mcp;
 mod modes;

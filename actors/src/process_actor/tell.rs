@@ -120,8 +120,20 @@ impl ProcessActor {
 
     /// Why a run does not count as ready yet.
     pub(super) fn why_not(&self, run: RunId) -> String {
-        let found = self.live.get(&run).map(|child| child.findings.why_not());
-        found.unwrap_or_default()
+        let Some(child) = self.live.get(&run) else {
+            return String::new();
+        };
+        let mut why = child.findings.why_not();
+        if let Some(said) = &child.shown().said {
+            why = format!("{why}; it says `{said}`");
+        }
+        if let Some(port) = child.port {
+            why = format!(
+                "{why} (it has to listen at port {port}, which it finds in PORT, or as {{port}} in its \
+                 arguments)"
+            );
+        }
+        why
     }
 
     fn tell_ready(&mut self, run: RunId, debut: Debut, restarted: bool) {
