@@ -37,15 +37,10 @@ impl Lifecycle {
         };
         self.leaving.push(Leaving { run, patience });
         let draining = |leaving: &&Leaving| matches!(leaving.patience, Patience::Draining(_));
-        if self.leaving.iter().filter(draining).count() > MOST_DRAINING {
-            let oldest = self
-                .leaving
-                .iter()
-                .find(draining)
-                .map(|leaving| leaving.run);
-            oldest
-                .into_iter()
-                .for_each(|run| self.drained(run, now, effects));
+        let mut others = self.leaving.iter().filter(draining);
+        let oldest = others.next().map(|leaving| leaving.run);
+        if let Some(oldest) = oldest.filter(|_| others.count() >= MOST_DRAINING) {
+            self.drained(oldest, now, effects);
         }
     }
 

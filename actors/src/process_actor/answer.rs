@@ -112,6 +112,8 @@ pub(super) struct Answer<'a> {
     pub(super) serving: Option<(RunId, Option<u32>)>,
     pub(super) behind: Option<Behind>,
     pub(super) next_attempt: Option<Instant>,
+    /// Whether it is behind a relay.
+    pub(super) relayed: bool,
     /// Whether a refused connection would be the daemon's doing; `None` where it cannot know.
     pub(super) refused: Option<u64>,
 }
@@ -237,7 +239,8 @@ impl Answer<'_> {
                  this and restart again{again}"
             )),
             (Outcome::Crashed | Outcome::NotReady, _) => Some(format!(
-                "see last_lines and search_logs, mend the cause and restart again{again}"
+                "see last_lines and search_logs, mend the cause and restart again{again}{}",
+                self.hint()
             )),
             (Outcome::ShuttingDown, _) => Some("the daemon ends; start it again".to_owned()),
             (Outcome::Restarted | Outcome::Swapped, _) => self.attempt.same_as.map(|run| {
@@ -259,6 +262,16 @@ impl Answer<'_> {
         }
     }
 
+    /// What is wrong most often with a program behind a relay.
+    fn hint(&self) -> &'static str {
+        let refuses = |found: &String| found.contains("refuses connections");
+        if self.relayed && self.attempt.found.as_ref().is_some_and(refuses) {
+            "; it has to listen at the port in its variable PORT ({port} in its arguments)"
+        } else {
+            ""
+        }
+    }
+
     fn after_rollback(&self, failure: Option<Failure>) -> String {
         let new = failure.map_or(String::new(), |failure| {
             format!(": what run {} wrote is still there", failure.run)
@@ -269,7 +282,8 @@ impl Answer<'_> {
         };
         format!(
             "{serves}; a rollback does not touch data{new}; see reason, last_lines and search_logs, \
-             mend the cause and restart again"
+             mend the cause and restart again{}",
+            self.hint()
         )
     }
 

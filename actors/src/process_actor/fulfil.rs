@@ -102,6 +102,7 @@ impl ProcessActor {
                 State::BackingOff { until, .. } => Some(*until),
                 _ => None,
             },
+            relayed: matches!(self.spec.sockets, Sockets::Relayed { .. }),
             refused: match self.spec.sockets {
                 Sockets::Own => None,
                 Sockets::Held { .. } | Sockets::Relayed { .. } => Some(0),

@@ -127,12 +127,6 @@ impl ProcessActor {
         if let Some(said) = &child.shown().said {
             why = format!("{why}; it says `{said}`");
         }
-        if let Some(port) = child.port {
-            why = format!(
-                "{why} (it has to listen at port {port}, which it finds in PORT, or as {{port}} in its \
-                 arguments)"
-            );
-        }
         why
     }
 

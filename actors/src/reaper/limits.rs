@@ -20,7 +20,7 @@ impl Limits {
         let most = inherited.maximum.map_or(MOST, |hard| hard.min(MOST));
         let wanted = Rlimit {
             current: inherited.current.map(|soft| soft.max(most)),
-            ..inherited.clone()
+            ..inherited
         };
         if let Err(error) = setrlimit(Resource::Nofile, wanted) {
             log::debug!("cannot raise the number of descriptors: {error}");
@@ -34,6 +34,6 @@ impl Limits {
             return;
         };
         // One that is gone already needs none.
-        let _ = prlimit(Some(pid), Resource::Nofile, self.0.clone());
+        let _ = prlimit(Some(pid), Resource::Nofile, self.0);
     }
 }
