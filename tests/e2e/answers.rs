@@ -43,7 +43,7 @@ fn an_answer_has_its_shape_in_every_outcome() {
     let gate = Gate::new(&project);
     let late = |name: &str, way: &str| {
         let script = "echo up; test -e late || echo ready; exec sleep 1000";
-        let ready = "ready = { log = \"ready\", timeout_seconds = 0.5 }";
+        let ready = "ready = { log = \"ready\", timeout_seconds = 2 }";
         format!("{}{way}\n{ready}\n", shell(name, script))
     };
     let held = format!("listen = [\"{}\"]", free());

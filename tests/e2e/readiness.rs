@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 /// So that what must fail fails soon. A first start that the machine was too slow for is repeated.
-const SOON: &str = "timeout_seconds = 1";
+const SOON: &str = "timeout_seconds = 2";
 const AT_ONCE: &str =
     "release_crash_backoff_initial_seconds = 0.05\ndev_crash_wait_seconds = 0.05\n";
 /// So long that nothing happens by itself while a test looks.
@@ -257,7 +257,7 @@ fn one_that_was_never_ready_backs_off_and_status_and_restart_say_why() {
     let entries = ways.iter().zip(names).map(|(way, name)| {
         let way = way.replace("ADDRESS", &free().to_string());
         let script = shell(name, "echo up; exec sleep 1000");
-        format!("{script}{way}\nready = {{ log = \"never\", timeout_seconds = 0.3 }}\n")
+        format!("{script}{way}\nready = {{ log = \"never\", timeout_seconds = 1 }}\n")
     });
     let entries: String = entries.collect();
     project.config(&format!("{LONG_WAITS}{entries}"));
@@ -301,7 +301,7 @@ fn a_line_of_the_run_before_does_not_count() {
     let project = Project::new("stale-line");
     let script = "test -e quiet || echo ready; exec sleep 1000";
     project.config(&format!(
-        "{LONG_WAITS}{}ready = {{ log = \"ready\", {SOON} }}\n",
+        "{AT_ONCE}{}ready = {{ log = \"ready\", {SOON} }}\n",
         shell("main", script)
     ));
     let daemon = project.start();
