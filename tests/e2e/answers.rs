@@ -43,7 +43,7 @@ fn an_answer_has_its_shape_in_every_outcome() {
     let gate = Gate::new(&project);
     let late = |name: &str, way: &str| {
         let script = "echo up; test -e late || echo ready; exec sleep 1000";
-        let ready = "ready = { log = \"ready\", timeout_seconds = 0.5 }";
+        let ready = "ready = { log = \"ready\", timeout_seconds = 2 }";
         format!("{}{way}\n{ready}\n", shell(name, script))
     };
     let held = format!("listen = [\"{}\"]", free());
@@ -170,11 +170,8 @@ fn at_most_ten_errors_are_shown_the_rest_is_counted_and_so_is_what_is_new_and_fi
 fn lines_of_the_new_child_that_look_like_errors_are_shown_if_the_old_one_had_none_of_them() {
     let project = Project::new("error-lines");
     let body = |lines: &[&str]| {
-        let lines: String = lines
-            .iter()
-            .map(|line| format!("eprintln!(\"{line}\");"))
-            .collect();
-        format!("{lines} {}", lives("up"))
+        let lines = lines.iter().map(|line| format!("eprintln!(\"{line}\");"));
+        lines.chain([lives("up")]).collect::<Vec<_>>().concat()
     };
     let usual = "ERROR cannot reach the mail server";
     project.rust(&body(&[usual])).config(RUST);
