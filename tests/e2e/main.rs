@@ -18,4 +18,5 @@ mod search;
 mod sockets;
 mod start;
 mod support;
+mod swap;
 mod trees;
