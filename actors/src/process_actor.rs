@@ -121,7 +121,7 @@ pub struct ProcessActor {
     attempt: Attempt,
     /// The run that was started last, and its program.
     newest: Option<(RunId, PathBuf)>,
-    /// When the child that is being replaced was told to leave.
+    /// When the child that is being replaced was told to leave, and nobody took its place.
     left_at: Option<Instant>,
     /// Who stopped it last.
     stopped_by: Option<Asker>,
@@ -217,7 +217,10 @@ impl ProcessActor {
                 .do_send(CancelBuild { process, job }),
             Effect::Drain { run } => self.drain(run, ctx),
             Effect::Terminate { run } => {
-                self.left_at = Some(Instant::now());
+                // Where another one serves, nobody notices.
+                if self.machine.accepting().is_none() {
+                    self.left_at = Some(Instant::now());
+                }
                 if let Some(child) = self.live.get(&run) {
                     self.ports.children.terminate(child.tree);
                 }

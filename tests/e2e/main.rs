@@ -25,6 +25,7 @@ mod search;
 mod sockets;
 mod start;
 mod support;
+mod swap;
 mod trees;
 mod waits;
 mod watchdog;

@@ -34,7 +34,7 @@ impl Lifecycle {
             (_, old) => {
                 if let Some(old) = old {
                     self.note_replaced(&old);
-                    self.leave(old.id, now, effects);
+                    self.part(&old, now, effects);
                 }
                 self.state = State::Stopping {
                     next: Next::Prove(artifact, Trial::Newest),

@@ -184,7 +184,7 @@ fn a_restart_while_a_new_child_proves_itself_replaces_that_one_and_both_callers_
 }
 
 #[test]
-fn without_overlap_the_old_child_is_gone_before_the_new_one_starts() {
+fn without_overlap_the_old_child_serves_whom_it_has_and_is_gone_before_the_new_one_starts() {
     let spec = Arc::new(ProcessSpec {
         sockets: Sockets::Relayed {
             public: Vec::new(),
@@ -194,16 +194,33 @@ fn without_overlap_the_old_child_is_gone_before_the_new_one_starts() {
     });
     let mut life = Life::ready(spec);
     life.restarts(1);
+    assert_eq!(life.built(2, Mode::Dev), [Effect::Drain { run: RunId(1) }]);
+    assert_eq!(life.machine.accepting(), None, "connections wait");
+    assert_eq!(life.machine.deadline(), Some(life.now + DRAIN));
     assert_eq!(
-        life.built(2, Mode::Dev),
+        life.happens(Event::Drained { run: RunId(1) }),
         [Effect::Terminate { run: RunId(1) }]
     );
-    assert_eq!(life.machine.accepting(), None, "connections wait");
     assert_eq!(Life::starts(&life.dies(1)), [(2, 2)]);
     assert_eq!(
         Life::answers(life.finds_ready(2)),
         [(1, Verdict::Restarted)]
     );
+}
+
+#[test]
+fn without_overlap_a_child_that_is_handed_its_sockets_has_time_to_drain() {
+    let spec = probed(Sockets::Held {
+        listen: Vec::new(),
+        overlap: Overlap::Alone,
+    });
+    let mut life = Life::ready(spec);
+    life.restarts(1);
+    assert_eq!(
+        life.built(2, Mode::Dev),
+        [Effect::Terminate { run: RunId(1) }]
+    );
+    assert_eq!(life.machine.deadline(), Some(life.now + DRAIN));
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub(crate) mod shape;
 
 use std::{
     fmt::Debug,
+    net::TcpListener,
     time::{Duration, Instant},
 };
 
@@ -37,4 +38,12 @@ pub(crate) fn eventually<T, S: Debug>(what: &str, mut look: impl FnMut() -> Resu
             Err(_) => std::thread::sleep(Duration::from_millis(5)),
         }
     }
+}
+
+/// A port that the system chose and that is free on both loopback addresses.
+pub(crate) fn free_port() -> u16 {
+    eventually("a free port", || {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        TcpListener::bind(("::1", port)).map(|_| port)
+    })
 }

@@ -1,0 +1,144 @@
+//! Swaps while a crowd keeps coming: nobody is refused, nobody is cut off, every answer is whole.
+
+mod client;
+mod deaths;
+mod failures;
+mod load;
+mod server;
+mod stage;
+mod tally;
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::support::{is_alive, pid_in};
+use client::{Client, Request, Then};
+use server::Fate;
+use stage::{BRIEF, Kind, LONG, Stage, Way, is_alone, restart};
+
+/// The daemon asks over HTTP whether a version is ready, while the crowd asks the same sockets.
+const ASKED: &str = "ready = { http = \"{health}\" }";
+/// A version counts as ready as soon as it is started.
+const TOO_EARLY: &str = "settle_seconds = 0";
+
+#[test]
+fn fifty_swaps_lose_nobody_who_comes_to_handed_sockets() {
+    swaps_lose_nobody(Way::Held, Kind::Command, ASKED, 50);
+}
+
+#[test]
+fn fifty_swaps_lose_nobody_who_comes_to_the_relay() {
+    swaps_lose_nobody(Way::Relayed, Kind::Command, ASKED, 50);
+}
+
+#[test]
+fn swaps_to_what_cargo_builds_lose_nobody_who_comes_to_handed_sockets() {
+    swaps_lose_nobody(Way::Held, Kind::Rust, ASKED, 5);
+}
+
+#[test]
+fn swaps_to_what_cargo_builds_lose_nobody_who_comes_to_the_relay() {
+    swaps_lose_nobody(Way::Relayed, Kind::Rust, ASKED, 5);
+}
+
+#[test]
+fn swaps_to_a_server_that_does_not_accept_yet_lose_nobody_who_comes_to_handed_sockets() {
+    swaps_lose_nobody(Way::Held, Kind::Command, TOO_EARLY, 10);
+}
+
+#[test]
+fn swaps_to_a_server_that_does_not_listen_yet_lose_nobody_who_comes_to_the_relay() {
+    swaps_lose_nobody(Way::Relayed, Kind::Command, TOO_EARLY, 10);
+}
+
+#[track_caller]
+fn swaps_lose_nobody(way: Way, kind: Kind, ready: &str, count: u32) {
+    let stage = Stage::new(way, kind, "", ready);
+    let (daemon, load) = stage.open(LONG);
+    let first = daemon.process("main");
+    let mut runs = BTreeSet::from([first["run"].as_u64().unwrap()]);
+    let mut pids = BTreeSet::from([pid_in(&first)]);
+    for version in 2..=count + 1 {
+        stage.write(version, Fate::Lives);
+        let answer = restart(&daemon, "swapped");
+        assert!(runs.insert(answer["run"].as_u64().unwrap()), "{answer}");
+        let pid = pid_in(&answer);
+        assert!(pids.insert(pid), "{answer}");
+        assert_eq!(answer["pause_ms"], json!(0.0), "{answer}");
+        if way == Way::Relayed {
+            // Who is handed sockets still accepts until it has heard the signal.
+            let mut next = Client::connect(&stage.targets[0]).unwrap();
+            assert_eq!(next.ask(Request::Quick, Then::Close).unwrap().pid, pid);
+        }
+        assert_eq!(load.meets(pid), version);
+        load.goes_on();
+    }
+    let tally = load.end();
+    tally.lost_nobody();
+    tally.has_survivors();
+    let last = daemon.process("main");
+    assert_eq!(last["crashes"], 0, "{last}");
+    is_alone(&daemon, pid_in(&last));
+}
+
+#[test]
+fn the_change_to_release_loses_nobody_who_comes_to_handed_sockets() {
+    idleness_loses_nobody(Way::Held);
+}
+
+#[test]
+fn the_change_to_release_loses_nobody_who_comes_to_the_relay() {
+    idleness_loses_nobody(Way::Relayed);
+}
+
+#[track_caller]
+fn idleness_loses_nobody(way: Way) {
+    let soon = "dev_timeout_hours = 0.0003\n";
+    let stage = Stage::new(way, Kind::Rust, soon, ASKED);
+    let (daemon, load) = stage.open(LONG);
+    for version in 2..=3 {
+        stage.write(version, Fate::Lives);
+        let dev = restart(&daemon, "swapped");
+        assert_eq!(dev["mode"], "dev", "{dev}");
+        assert_eq!(load.meets(pid_in(&dev)), version);
+        let release = daemon.until("main", "in release", |main| {
+            main["mode"] == "release" && main["state"] == "running"
+        });
+        assert_ne!(release["pid"], dev["pid"]);
+        assert_eq!(load.meets(pid_in(&release)), version);
+    }
+    load.goes_on();
+    load.end().lost_nobody();
+    let last = daemon.process("main");
+    assert_eq!(last["crashes"], 0, "{last}");
+    is_alone(&daemon, pid_in(&last));
+}
+
+#[test]
+fn a_server_that_runs_alone_loses_nobody_who_comes_to_handed_sockets() {
+    restarts_without_overlap_lose_nobody(Way::Held);
+}
+
+#[test]
+fn a_server_that_runs_alone_loses_nobody_who_comes_to_the_relay() {
+    restarts_without_overlap_lose_nobody(Way::Relayed);
+}
+
+#[track_caller]
+fn restarts_without_overlap_lose_nobody(way: Way) {
+    let entry = format!("{ASKED}\noverlap = false");
+    let stage = Stage::new(way, Kind::Command, "", &entry);
+    let (daemon, load) = stage.open(BRIEF);
+    let mut before = pid_in(&daemon.process("main"));
+    for version in 2..=11 {
+        stage.write(version, Fate::Lives);
+        let answer = restart(&daemon, "restarted");
+        assert!(!is_alive(before));
+        before = pid_in(&answer);
+        assert_eq!(load.meets(before), version);
+        load.goes_on();
+    }
+    load.end().lost_nobody();
+    is_alone(&daemon, before);
+}
