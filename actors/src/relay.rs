@@ -32,7 +32,7 @@ use crate::ids::RunId;
 
 use self::{door::Door, hall::Hall, ledger::Ledger};
 
-pub use self::private_port::private_port;
+pub use self::private_port::{listens, private_port};
 
 /// A relay at work. Clones share it; it ends with the last clone: the listeners are closed and so is
 /// every connection.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bpm_actors::{
     pattern::Pattern,
-    spec::{LinePattern, Probe, Readiness, Sockets, Target, TargetPort},
+    spec::{LinePattern, Probe, Readiness, Sockets},
 };
 use toml::de::DeValue;
 
@@ -21,10 +21,6 @@ use super::{
 const MOST: u32 = 86_400;
 /// How long a probe may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long a relayed program may take to listen at its port where the file does not say: some build
-/// themselves first.
-const LISTENS: Duration = Duration::from_mins(2);
 
 /// Reads `ready` or `settle_seconds`; `None` where the file says nothing or something wrong.
 pub(super) fn read(
@@ -43,18 +39,7 @@ pub(super) fn read(
         }
         return read_table(ready, fields, sockets, report);
     }
-    match (settle, sockets) {
-        (Some(settle), _) => value::seconds(settle, MOST, report).map(Readiness::Settle),
-        // Without a listener there, nothing that is relayed arrives.
-        (None, Sockets::Relayed { .. }) => Some(Readiness::Probe {
-            probe: Probe::Tcp(Target {
-                host: "localhost".to_owned(),
-                port: TargetPort::Private,
-            }),
-            timeout: LISTENS,
-        }),
-        (None, Sockets::Own | Sockets::Held { .. }) => None,
-    }
+    value::seconds(settle?, MOST, report).map(Readiness::Settle)
 }
 
 /// Reads `watchdog_seconds`.

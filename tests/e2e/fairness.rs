@@ -132,3 +132,22 @@ fn clients_of_a_relay_do_not_take_the_descriptors_that_everything_else_needs() {
     assert!(pid_in(&daemon.process("web")) > 0);
     drop(clients);
 }
+
+#[test]
+fn a_relayed_program_that_does_not_listen_is_told_so() {
+    let project = Project::new("deaf");
+    let port = free().port();
+    project.config(&format!(
+        "{}port = {port}\nsettle_seconds = 0.05\n",
+        shell("main", "exec sleep 1000")
+    ));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let answer = daemon.restart("main");
+    let next = answer["next"].as_str().unwrap();
+    assert!(
+        next.contains("nothing listens at the private port"),
+        "{next}"
+    );
+    assert!(next.contains("PORT"), "{next}");
+}

@@ -13,6 +13,7 @@ use crate::{
     ids::{RunId, Ticket},
     lifecycle::{Failure, FailureCause, Next, State, Trial, Verdict},
     logs::{DescribeErrorLines, DescribeLastLines},
+    relay::listens,
     spec::{Readiness, Sockets},
 };
 
@@ -43,6 +44,12 @@ impl ProcessActor {
             let (verdict, attempt) = actor.revised(run, verdict, attempt);
             actor.answer(ticket, verdict, &attempt, ctx);
         }));
+    }
+
+    /// The private port of a child that nothing but its life has shown to be ready.
+    fn unproved_port(&self, run: RunId) -> Option<u16> {
+        let settles = matches!(self.spec.readiness, Readiness::Settle(_));
+        self.live.get(&run)?.port.filter(|_| settles)
     }
 
     /// When a new child's first words are looked at.
@@ -129,9 +136,25 @@ impl ProcessActor {
                     unlike: before.map(|run| self.log_of(run)),
                     count: ERROR_LINES,
                 };
-                let lines = self.ports.error_lines.send(question).into_actor(self);
-                ctx.spawn(lines.map(move |lines, _, _| {
+                let unheard = self.unproved_port(run);
+                let lines = self.ports.error_lines.send(question);
+                let look = async move {
+                    let lines = lines.await;
+                    let deaf = match unheard {
+                        Some(port) if !listens(port).await => Some(port),
+                        _ => None,
+                    };
+                    (lines, deaf)
+                };
+                ctx.spawn(look.into_actor(self).map(move |(lines, deaf), _, _| {
                     report.error_lines = lines.unwrap_or_default();
+                    report.next = report.next.or(deaf.map(|port| {
+                        format!(
+                            "nothing listens at the private port {port} of run {run} yet, so that \
+                             connections wait: the program has to listen at the port in its variable \
+                             PORT ({{port}} in its arguments); `ready` in .mcp-run makes sure of it"
+                        )
+                    }));
                     let _ = promise.send(report);
                 }));
             }

@@ -7,6 +7,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use tokio::net::TcpStream;
+
 /// The newest ports that were given. Their children may not have bound them yet, so for the system
 /// they are still free.
 static GIVEN: Mutex<VecDeque<u16>> = Mutex::new(VecDeque::new());
@@ -39,6 +41,16 @@ pub fn private_port() -> io::Result<u16> {
         io::ErrorKind::AddrInUse,
         "no port is free on both loopback addresses",
     ))
+}
+
+/// Whether somebody listens there, on either loopback address.
+pub async fn listens(port: u16) -> bool {
+    let v4 = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
+    let v6 = TcpStream::connect((Ipv6Addr::LOCALHOST, port));
+    // A connection to itself shows that nobody is there.
+    let other = |it: &TcpStream| it.local_addr().ok() != it.peer_addr().ok();
+    let (v4, v6) = tokio::join!(v4, v6);
+    [v4, v6].iter().flatten().any(other)
 }
 
 /// Also where there is no IPv6 at all.
