@@ -88,13 +88,13 @@ async fn a_stopped_process_stays_so_and_says_who_stopped_it_until_start_or_resta
 
 #[test]
 fn a_stop_wins_over_a_crash_that_is_in_flight() {
-    const ROUNDS: u64 = 15;
+    const ROUNDS: usize = 15;
     let project = Project::new("in-flight");
     let entry = shell("main", "exec sleep 1000");
     project.config(&format!("{SHORT_WAITS}{entry}settle_seconds = 0\n"));
     let daemon = project.start();
     let mut now = daemon.until_state("main", "running");
-    for round in 1..=ROUNDS {
+    for _ in 0..ROUNDS {
         let pid = pid_in(&now);
         let stopped = thread::scope(|scope| {
             let stop = scope.spawn(|| daemon.call("stop", &json!({})));
@@ -109,11 +109,13 @@ fn a_stop_wins_over_a_crash_that_is_in_flight() {
         let wait = daemon.call("wait_for", &json!({"until": "ready"}));
         assert_eq!(wait["structuredContent"]["reason"], "stopped", "{wait}");
         assert_eq!(marked(&project.dir()), [0; 0]);
+        // On a slow machine the crash may have been over before the stop came.
+        let last = daemon.process("main")["last_exit"]["run"].as_u64().unwrap();
         let started = daemon.call("start", &json!({}));
         now = started["structuredContent"].clone();
         assert_eq!(
             (&now["outcome"], &now["run"]),
-            (&json!("started"), &json!(round + 1)),
+            (&json!("started"), &json!(last + 1)),
             "{}",
             daemon.output()
         );
