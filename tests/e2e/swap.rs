@@ -8,11 +8,11 @@ mod server;
 mod stage;
 mod tally;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
 use serde_json::json;
 
-use crate::support::{is_alive, pid_in};
+use crate::support::{Daemon, eventually, is_alive, pid_in};
 use client::{Client, Request, Then};
 use server::Fate;
 use stage::{BRIEF, Kind, LONG, Stage, Way, is_alone, restart};
@@ -55,8 +55,10 @@ fn swaps_to_a_server_that_does_not_listen_yet_lose_nobody_who_comes_to_the_relay
 #[track_caller]
 fn swaps_lose_nobody(way: Way, kind: Kind, ready: &str, count: u32) {
     let stage = Stage::new(way, kind, "", ready);
-    let (daemon, load) = stage.open(LONG);
-    let first = daemon.process("main");
+    let daemon = stage.project.start();
+    let first = daemon.until_state("main", "running");
+    let before = descriptors(&daemon);
+    let load = stage.load(LONG);
     let mut runs = BTreeSet::from([first["run"].as_u64().unwrap()]);
     let mut pids = BTreeSet::from([pid_in(&first)]);
     for version in 2..=count + 1 {
@@ -80,6 +82,78 @@ fn swaps_lose_nobody(way: Way, kind: Kind, ready: &str, count: u32) {
     let last = daemon.process("main");
     assert_eq!(last["crashes"], 0, "{last}");
     is_alone(&daemon, pid_in(&last));
+    eventually("no descriptor more", || match descriptors(&daemon) {
+        now if now <= before => Ok(()),
+        now => Err((before, now)),
+    });
+}
+
+/// How many descriptors the daemon has open.
+fn descriptors(daemon: &Daemon) -> usize {
+    let open = fs::read_dir(format!("/proc/{}/fd", daemon.pid()));
+    open.unwrap().count()
+}
+
+#[test]
+fn restarts_that_overtake_each_other_lose_nobody_who_comes_to_handed_sockets() {
+    overtaken_restarts_lose_nobody(Way::Held);
+}
+
+#[test]
+fn restarts_that_overtake_each_other_lose_nobody_who_comes_to_the_relay() {
+    overtaken_restarts_lose_nobody(Way::Relayed);
+}
+
+#[track_caller]
+fn overtaken_restarts_lose_nobody(way: Way) {
+    let stage = Stage::new(way, Kind::Command, "", ASKED);
+    let (daemon, load) = stage.open(LONG);
+    for version in 2..=11 {
+        stage.write(version, Fate::Lives);
+        // The next one comes as soon as a server of this one runs, ready or not.
+        let brief = json!({"process": "main", "timeout_seconds": 0.001});
+        for _ in 0..4 {
+            daemon.call("restart", &brief);
+        }
+        let pid = pid_in(&restart(&daemon, "swapped"));
+        assert_eq!(load.meets(pid), version);
+        load.goes_on();
+    }
+    load.end().lost_nobody();
+    let last = daemon.process("main");
+    assert_eq!(last["crashes"], 0, "{last}");
+    is_alone(&daemon, pid_in(&last));
+}
+
+#[test]
+fn who_comes_to_handed_sockets_while_the_server_is_stopped_waits_for_it_to_be_started() {
+    a_stop_makes_visitors_wait(Way::Held);
+}
+
+#[test]
+fn who_comes_to_the_relay_while_the_server_is_stopped_waits_for_it_to_be_started() {
+    a_stop_makes_visitors_wait(Way::Relayed);
+}
+
+#[track_caller]
+fn a_stop_makes_visitors_wait(way: Way) {
+    let stage = Stage::new(way, Kind::Command, "", ASKED);
+    let daemon = stage.project.start();
+    daemon.until_state("main", "running");
+    let main = json!({"process": "main"});
+    daemon.call("stop", &main);
+    let load = stage.load(BRIEF);
+    load.piles_up();
+    let stopped = daemon.process("main");
+    assert_eq!(
+        (&stopped["state"], &stopped["connections_wait"]),
+        (&json!("stopped"), &json!(true))
+    );
+    daemon.call("start", &main);
+    let pid = pid_in(&daemon.until_state("main", "running"));
+    assert_eq!(load.meets(pid), 1);
+    load.goes_on();
+    load.end().lost_nobody();
 }
 
 #[test]
