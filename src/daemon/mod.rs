@@ -3,7 +3,8 @@
 //! `main` calls [`run`] with a valid configuration. It must not know arguments or exit codes.
 //!
 //! The order is: lock, port, state folder; then serve at once; then end what a dead daemon left;
-//! then bind the sockets that are held for the processes; then start those.
+//! then bind the sockets that are held for the processes, unless that was possible at once; then start
+//! those.
 
 pub mod held;
 pub mod listener;
@@ -116,6 +117,13 @@ async fn serve(
     let (processes, file) = (config.processes.clone(), config.file.clone());
     let url = format!("http://localhost:{}{}", listeners.port, mcp::PATH);
     let (mut team, service) = Team::assemble(config, state.path(), &url, &reaper, outputs);
+    // Who connects as soon as we say that we serve finds a queue to wait in. What an earlier daemon
+    // left may still be in the way.
+    let early = match Held::bind(&processes, &file) {
+        Ok(held) => Some(held),
+        Err(error) if error.is_taken() => None,
+        Err(error) => return Err(error.into()),
+    };
     let farewell = CancellationToken::new();
     let server =
         mcp::serve(listeners.sockets, service, farewell.clone()).map_err(cannot("serve MCP"))?;
@@ -128,7 +136,11 @@ async fn serve(
 
     let work = async {
         end_leftovers(&ledger, &project, grace).await;
-        let held = hold(&mut team, Held::bind(&processes, &file)?)?;
+        let held = match early {
+            Some(held) => held,
+            None => Held::bind(&processes, &file)?,
+        };
+        let held = hold(&mut team, held)?;
         team.boot();
         Ok(held)
     };

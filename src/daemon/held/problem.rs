@@ -62,6 +62,14 @@ pub enum Reason {
     Refused(io::Error),
 }
 
+impl HeldError {
+    /// Whether it is somebody else who is in the way.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        matches!(self.reason, Reason::Taken(_))
+    }
+}
+
 impl fmt::Display for HeldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
