@@ -42,9 +42,20 @@ fn main() -> ExitCode {
     if !std::env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
-    let pause = pause::measure();
-    let ready = ready::measure();
-    let crash = crash::measure();
-    println!("{pause}\n{ready}\n{crash}");
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let asked: Vec<&str> = asked
+        .iter()
+        .map(String::as_str)
+        .filter(|it| !it.starts_with('-'))
+        .collect();
+    let wanted = |name| asked.is_empty() || asked.contains(&name);
+    let tables = [
+        wanted("pause").then(|| pause::measure().to_string()),
+        wanted("ready").then(|| ready::measure().to_string()),
+        wanted("crash").then(|| crash::measure().to_string()),
+    ];
+    // All at the end, behind the progress.
+    let tables: Vec<String> = tables.into_iter().flatten().collect();
+    print!("{}", tables.join("\n"));
     ExitCode::SUCCESS
 }
