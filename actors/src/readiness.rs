@@ -9,6 +9,7 @@
 
 mod connect;
 mod door;
+mod event_loop;
 mod exec;
 mod finding;
 mod http;

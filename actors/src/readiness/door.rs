@@ -34,6 +34,10 @@ const PATIENCE_ELSEWHERE: Duration = Duration::from_secs(3);
 /// before the next turn.
 const GLANCE: Duration = Duration::from_micros(250);
 const GLANCES: usize = 3;
+/// How many more connections are made at once when an old child takes one for which the run waits as
+/// well. Which of two sleepers is awake first depends upon processors, may be the same for a long
+/// time, and changes from one to the next.
+const RUSH: usize = 32;
 /// How often somebody whom we cannot see is looked for: between its accept and the descriptor in its
 /// table, a process is not seen either.
 const LOOKS: usize = 3;
@@ -53,6 +57,13 @@ pub(super) enum Opened {
     Here(TcpStream),
     /// The run closed it at once.
     Closed,
+}
+
+/// Why a knock did not tell that the run accepts.
+enum Missed {
+    /// An old child was faster.
+    ToOld,
+    Otherwise,
 }
 
 /// The address.
@@ -98,12 +109,30 @@ impl Door {
         loop {
             self.pace.turn().await;
             self.let_go();
-            if let Some(stream) = self.connect().await
-                && let Some(opened) = self.accepted(stream).await
-            {
-                self.kept.clear();
-                return opened;
+            for knock in 0..=RUSH {
+                match self.knock().await {
+                    Ok(opened) => {
+                        self.kept.clear();
+                        return opened;
+                    }
+                    // It is ready, and only has no luck.
+                    Err(Missed::ToOld) if knock > 0 || self.run_waits() => {}
+                    Err(_) => break,
+                }
             }
+        }
+    }
+
+    /// Whether the run waits for connections, in a way that can be seen.
+    fn run_waits(&self) -> bool {
+        let listener = self.table.listener(self.address);
+        listener.is_some_and(|inode| self.run.waits_at(inode))
+    }
+
+    async fn knock(&mut self) -> Result<Opened, Missed> {
+        match self.connect().await {
+            Some(stream) => self.accepted(stream).await,
+            None => Err(Missed::Otherwise),
         }
     }
 
@@ -139,8 +168,8 @@ impl Door {
         Some(stream)
     }
 
-    /// Waits until it is known who accepted a connection. `None` if it was not the run.
-    async fn accepted(&mut self, stream: TcpStream) -> Option<Opened> {
+    /// Waits until it is known who accepted a connection.
+    async fn accepted(&mut self, stream: TcpStream) -> Result<Opened, Missed> {
         let mut unseen = 0;
         for look in 1.. {
             match self.table.side(&stream) {
@@ -148,17 +177,18 @@ impl Door {
                 Side::Closed => return self.closed().await,
                 Side::Lost => {
                     self.note(Finding::Lost);
-                    return None;
+                    return Err(Missed::Otherwise);
                 }
                 Side::Accepted(inode) => match self.run.owner(inode).await {
-                    Owner::Run => return Some(Opened::Here(stream)),
+                    Owner::Run => return Ok(Opened::Here(stream)),
                     Owner::Other(somebody) => {
                         self.keep(stream);
-                        self.note(match self.queue {
-                            Queue::Own => Finding::Taken(somebody),
-                            Queue::Shared => Finding::TakenByOld,
-                        });
-                        return None;
+                        let (finding, missed) = match self.queue {
+                            Queue::Own => (Finding::Taken(somebody), Missed::Otherwise),
+                            Queue::Shared => (Finding::TakenByOld, Missed::ToOld),
+                        };
+                        self.note(finding);
+                        return Err(missed);
                     }
                     Owner::Hidden => unseen += 1,
                 },
@@ -167,11 +197,11 @@ impl Door {
             if unseen == LOOKS {
                 return match self.queue {
                     // Nobody but whom the configuration means can be behind it.
-                    Queue::Own => Some(Opened::Here(stream)),
+                    Queue::Own => Ok(Opened::Here(stream)),
                     Queue::Shared => {
                         self.keep(stream);
                         self.note(Finding::Unseen);
-                        None
+                        Err(Missed::Otherwise)
                     }
                 };
             }
@@ -182,18 +212,18 @@ impl Door {
                 self.let_go();
             }
         }
-        None
+        Err(Missed::Otherwise)
     }
 
     /// Somebody accepted and closed it already: the run, if nobody else can have been it.
-    async fn closed(&self) -> Option<Opened> {
+    async fn closed(&self) -> Result<Opened, Missed> {
         if let Some(listener) = self.table.listener(self.address)
             && self.run.is_alone_with(listener).await
         {
-            return Some(Opened::Closed);
+            return Ok(Opened::Closed);
         }
         self.note(Finding::Closed);
-        None
+        Err(Missed::Otherwise)
     }
 
     fn keep(&mut self, stream: TcpStream) {

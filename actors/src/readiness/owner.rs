@@ -2,6 +2,7 @@
 
 use std::{fmt, fs};
 
+use super::event_loop;
 use crate::{
     children::{SharedChildren, TreeId},
     proc_table,
@@ -94,6 +95,14 @@ impl Run {
         let others = others_with(listener, members).await;
         let members = self.members();
         others.iter().all(|pid| members.contains(pid))
+    }
+
+    /// Whether the run's event loop waits at this socket.
+    pub(super) fn waits_at(&self, listener: u64) -> bool {
+        let members = self.members();
+        members
+            .iter()
+            .any(|&pid| event_loop::waits_at(pid, listener))
     }
 
     fn members(&self) -> Vec<u32> {

@@ -35,9 +35,11 @@ impl Pace {
         self.take(Instant::now());
     }
 
-    /// A try ended that takes time of its own: the gap begins now.
+    /// A try ended that takes time of its own: once the turns are slower, the gap begins now.
     pub(super) fn rest(&mut self, now: Instant) {
-        self.due = cmp::max(self.due, now + self.gap);
+        if self.gap > FIRST {
+            self.due = cmp::max(self.due, now + self.gap);
+        }
     }
 
     /// The turn is taken. Turns that were missed are not made up for.
@@ -98,8 +100,26 @@ mod tests {
         assert_eq!(start.elapsed(), Duration::from_millis(20));
         pace.turn().await;
         assert_eq!(start.elapsed(), Duration::from_millis(23));
-        pace.rest(Instant::now());
-        pace.turn().await;
-        assert_eq!(start.elapsed(), Duration::from_millis(26));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_try_that_takes_time_of_its_own_is_followed_by_a_gap_once_turns_are_slower() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        let mut turn = async |takes| {
+            pace.turn().await;
+            let begun = start.elapsed();
+            tokio::time::advance(Duration::from_millis(takes)).await;
+            pace.rest(Instant::now());
+            (begun.as_millis(), pace.gap)
+        };
+        assert_eq!(turn(2).await.0, 0);
+        assert_eq!(turn(2).await.0, 3);
+        assert_eq!(turn(70).await.0, 6);
+        let (begun, gap) = turn(70).await;
+        assert_eq!(begun, 76);
+        assert!(gap > FIRST, "{gap:?}");
+        let next = turn(0).await.0;
+        assert!(next > 76 + 70 + FIRST.as_millis(), "{next}");
     }
 }
