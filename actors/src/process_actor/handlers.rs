@@ -57,6 +57,8 @@ impl Handler<Restart> for ProcessActor {
         }
         match cause {
             Cause::Boot => self.happens(Event::Boot { mode }, ctx),
+            // Whoever waits for an answer works on it; the idle clock asks again.
+            Cause::Idle if !self.promises.is_empty() => {}
             Cause::Idle => self.happens(Event::Idle { mode }, ctx),
             Cause::Requested => {
                 let (ticket, pending) = self.promise(Wish::Restart);
