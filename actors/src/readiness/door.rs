@@ -34,9 +34,8 @@ const PATIENCE_ELSEWHERE: Duration = Duration::from_secs(3);
 /// before the next turn.
 const GLANCE: Duration = Duration::from_micros(250);
 const GLANCES: usize = 3;
-/// How many more connections are made at once when an old child takes one for which the run waits as
-/// well. Which of two sleepers is awake first depends upon processors, may be the same for a long
-/// time, and changes from one to the next.
+/// How many more connections are made, one after the other, when an old child takes one for which the
+/// run waits as well: who of the two is awake first may be the same for a long time.
 const RUSH: usize = 32;
 /// How often somebody whom we cannot see is looked for: between its accept and the descriptor in its
 /// table, a process is not seen either.
@@ -143,18 +142,23 @@ impl Door {
         } else {
             PATIENCE_ELSEWHERE
         };
-        let stream = match timeout(patience, TcpStream::connect(self.address)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => {
+        let connected = if here && self.queue == Queue::Shared {
+            connect_and_sleep(self.address, patience).await
+        } else {
+            let connected = timeout(patience, TcpStream::connect(self.address)).await;
+            connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        };
+        let stream = match connected {
+            Ok(stream) => stream,
+            Err(error) => {
                 self.note(match error.kind() {
                     io::ErrorKind::ConnectionRefused => Finding::Refused,
                     io::ErrorKind::ConnectionReset => Finding::Lost,
+                    io::ErrorKind::TimedOut => {
+                        Finding::Unreachable("it does not answer".to_owned())
+                    }
                     _ => Finding::Unreachable(error.to_string()),
                 });
-                return None;
-            }
-            Err(_) => {
-                self.note(Finding::Unreachable("it does not answer".to_owned()));
                 return None;
             }
         };
@@ -244,6 +248,20 @@ impl Door {
             self.kept.pop_front();
         }
     }
+}
+
+/// Connects and does nothing for a moment. A connection wakes all who wait for one, the newest first;
+/// the kernel expects whoever woke it to sleep soon and keeps his processor for it, while an old child
+/// is given another one. If that is free and ours is not, the old one is always faster.
+async fn connect_and_sleep(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+    let connected = spawn_blocking(move || {
+        let connected = std::net::TcpStream::connect_timeout(&address, patience);
+        thread::park_timeout(GLANCE);
+        connected
+    });
+    let stream = connected.await.map_err(io::Error::other)??;
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream)
 }
 
 /// Waits for less than tokio's timer can, which counts whole milliseconds.
