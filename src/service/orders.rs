@@ -128,9 +128,16 @@ fn unfinished(order: Order, member: &Member, now: &ProcessReport) -> RestartRepo
             return without_outcome(now, Outcome::Stopping, next.to_owned());
         }
     };
-    let cargo = match member.kind {
-        ProcessType::Rust => ", and search_build_log for what cargo says meanwhile",
-        ProcessType::Npm | ProcessType::Command => "",
+    let (doing, cargo) = match (now.state, member.kind) {
+        (StateName::Building, ProcessType::Rust) => (
+            doing.to_owned(),
+            ", and search_build_log for what cargo says meanwhile",
+        ),
+        (StateName::Proving, _) => (
+            format!("the new run has not shown yet that it is ready; {doing}"),
+            "",
+        ),
+        _ => (doing.to_owned(), ""),
     };
     let next = format!(
         "{doing} goes on; call get_status for what came of it, or wait_for until it is ready{cargo}"

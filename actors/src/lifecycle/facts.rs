@@ -28,8 +28,9 @@ impl Lifecycle {
         };
         let current = serving.into_run();
         match (self.spec.sockets.overlap(), current) {
-            (Overlap::Beside, old @ Some(_)) => {
-                self.prove(artifact, Trial::Newest, old, now, effects);
+            // One that was never ready is nothing to go back to.
+            (Overlap::Beside, Some(old)) if old.ready_at.is_some() => {
+                self.prove(artifact, Trial::Newest, Some(old), now, effects);
             }
             (_, old) => {
                 if let Some(old) = old {

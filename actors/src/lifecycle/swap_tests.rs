@@ -166,6 +166,24 @@ fn when_both_die_the_last_good_artifact_is_started_again() {
 }
 
 #[test]
+fn a_child_that_was_never_ready_leaves_for_the_next_one_and_is_not_gone_back_to() {
+    let mut life = Life::new(beside());
+    life.happens(Event::Boot {
+        mode: Mode::Release,
+    });
+    life.built(1, Mode::Release);
+    life.restarts(1);
+    let effects = life.built(2, Mode::Dev).to_vec();
+    assert!(effects.contains(&Effect::Terminate { run: RunId(1) }));
+    assert_eq!(Life::starts(&effects), [(2, 2)]);
+    let effects = life.passes(TIMEOUT).to_vec();
+    let failure = failed(2, FailureCause::NotReady);
+    assert_eq!(Life::answers(&effects), [(1, Verdict::Failed(failure))]);
+    assert!(!life.effects(|it| matches!(it, Effect::RolledBack { .. })));
+    assert_eq!(life.machine.mode(), Mode::Dev);
+}
+
+#[test]
 fn a_restart_while_a_new_child_proves_itself_replaces_that_one_and_both_callers_learn_the_outcome()
 {
     let mut life = Life::ready(beside());

@@ -36,7 +36,13 @@ impl ProcessActor {
     ) {
         let (Verdict::Restarted | Verdict::Swapped, (Some(run), _)) = (verdict, attempt.runs())
         else {
-            return self.answer(ticket, verdict, attempt, ctx);
+            return match verdict {
+                // They have nothing to do with what was built last.
+                Verdict::Running | Verdict::Stopped | Verdict::Superseded => {
+                    self.answer(ticket, verdict, &Attempt::default(), ctx);
+                }
+                _ => self.answer(ticket, verdict, attempt, ctx),
+            };
         };
         let attempt = attempt.clone();
         let later = sleep_until(self.first_words(run)).into_actor(self);

@@ -137,7 +137,10 @@ impl ProcessActor {
         match debut {
             Debut::Swapped(old) => {
                 log::info!("{}: run {run} took over from run {old}", self.spec.name);
-                let text = format!("{up}, took over from run {old}");
+                let drain = rounded(self.spec.drain);
+                let text = format!(
+                    "{up}, took over from run {old}, which has up to {drain} s for what it serves"
+                );
                 self.history.note(EventKind::Swapped, text);
             }
             Debut::Fresh if restarted => self.history.note(EventKind::Restarted, up),
