@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 
 use crate::{
     load::{Load, RATE, Tally},
-    program::HEARER,
+    program::{HEARER, READY},
     stage::{ByHand, Probe, Process, Stage, Way, free_address},
     summary::Spread,
 };
@@ -56,6 +56,7 @@ pub(crate) struct Pause {
 
 pub(crate) fn measure() -> Pause {
     let stage = Stage::set(&PROCESSES);
+    stage.nothing_heard();
     let [never, by_hand] = [free_address(), free_address()];
     let contestant = |title, what| Contestant {
         title,
@@ -74,6 +75,9 @@ pub(crate) fn measure() -> Pause {
         contestant("port", What::Process("relayed")),
         contestant("port, overlap = false", What::Process("relayed-alone")),
     ];
+    for _ in [never, by_hand] {
+        stage.hears(READY);
+    }
     let count = contestants.len();
     for round in 0..ROUNDS {
         eprintln!("pause: round {} of {ROUNDS}", round + 1);
