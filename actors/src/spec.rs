@@ -121,6 +121,18 @@ impl Sockets {
     /// How many sockets one process may be handed.
     pub const MOST: usize = 32;
 
+    /// Whether one of its addresses has this TCP port.
+    #[must_use]
+    pub fn has_port(&self, port: u16) -> bool {
+        match self {
+            Self::Own => false,
+            Self::Held { listen, .. } => listen.iter().any(
+                |it| matches!(&it.address, ListenAddress::Tcp(address) if address.port() == port),
+            ),
+            Self::Relayed { public, .. } => public.iter().any(|address| address.port() == port),
+        }
+    }
+
     /// Whether an old and a new child may run at the same time.
     #[must_use]
     pub fn overlap(&self) -> Overlap {
@@ -325,5 +337,30 @@ impl Project {
     #[must_use]
     pub fn relative<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.dir).unwrap_or(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ports_of_a_process_are_those_that_it_asks_for() {
+        let (public, overlap) = (vec![([127, 0, 0, 1], 8080).into()], Overlap::Beside);
+        let listen = vec![
+            Listen {
+                name: "http".to_owned(),
+                address: ListenAddress::Tcp(([127, 0, 0, 1], 8080).into()),
+            },
+            Listen {
+                name: "unix".to_owned(),
+                address: ListenAddress::Unix("/run/8081".into()),
+            },
+        ];
+        let held = Sockets::Held { listen, overlap };
+        for sockets in [held, Sockets::Relayed { public, overlap }] {
+            assert!(sockets.has_port(8080) && !sockets.has_port(8081));
+        }
+        assert!(!Sockets::Own.has_port(8080));
     }
 }

@@ -78,7 +78,7 @@ pub fn run(config: Config) -> Result<(), DaemonError> {
     // Before anything that is closed again; see there.
     let _floor = Floor::lay().map_err(cannot("reserve descriptors for sockets"))?;
     let _lock = ProjectLock::acquire(&config.project_dir)?;
-    let listeners = listener::bind(config.mcp_port, &config.file)?;
+    let listeners = listen(&config)?;
     let state = StateDir::open(&config.project_dir)?;
     // What the daemon's own parent left open stays open here, but children do not inherit it.
     close_fds::CloseFdsBuilder::new().cloexecfrom(3);
@@ -172,6 +172,23 @@ async fn serve(
         Ok(Err(error)) => Err(cannot("serve MCP")(error)),
         // It neither panics nor is cancelled; and at this point nothing is lost by it.
         Ok(Ok(())) | Err(_) => Ok(()),
+    }
+}
+
+/// Listens for MCP. Where the system chooses the port, it is none that a process asks for.
+fn listen(config: &Config) -> Result<Listeners, DaemonError> {
+    let asked = |port| {
+        let mut sockets = config.processes.iter().map(|spec| &spec.sockets);
+        sockets.any(|sockets| sockets.has_port(port))
+    };
+    // Held until there is another one, so that the system does not give them again.
+    let mut unfit = Vec::new();
+    loop {
+        let listeners = listener::bind(config.mcp_port, &config.file)?;
+        if config.mcp_port != 0 || !asked(listeners.port) {
+            return Ok(listeners);
+        }
+        unfit.push(listeners);
     }
 }
 
