@@ -12,8 +12,13 @@
 //!   live on one thread, so a start and its registration cannot be torn apart by an exit; the log
 //!   store has a thread of its own.
 //!
+//! * What keeps connections: [`sockets`] are held and handed down ([`chain_load`] gives a child its
+//!   `LISTEN_PID`), or a [`relay`], on a thread of its own, passes connections on to private ports.
+//! * What tells that a new child is ready: [`readiness`] probes it, [`notify`] hears it.
+//!
 //! Commands are imperative and answer a `Result`, facts are past tense and answer nothing, questions
-//! are `Describe…` or `Search`. Nothing here knows HTTP, MCP, TOML or a terminal.
+//! are `Describe…` or `Search`. Nothing here knows MCP, TOML or a terminal, and of HTTP only the
+//! one request by which `readiness` asks a child.
 
 pub mod artifact;
 pub mod back_off;

@@ -2,9 +2,8 @@
 
 use std::{
     ffi::OsString,
-    io, mem,
+    io,
     path::Path,
-    rc::Rc,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -327,21 +326,13 @@ fn with_port(probe: &Probe, port: Option<u16>) -> Probe {
 /// What is said at a socket, until it is of no use any more. Who says much waits: his socket's queue
 /// is short.
 fn notices(socket: NotifySocket) -> impl futures_util::Stream<Item = Vec<Notice>> {
-    let mut first = true;
-    stream::unfold(Rc::new(socket), move |socket| {
-        let pause = if mem::take(&mut first) {
-            Duration::ZERO
-        } else {
-            BREATH
-        };
-        async move {
-            tokio::time::sleep(pause).await;
-            match socket.next().await {
-                Ok(notices) => Some((notices, socket)),
-                Err(error) => {
-                    log::warn!("{} is not heard any more: {error}", socket.path().display());
-                    None
-                }
+    stream::unfold((socket, Duration::ZERO), |(socket, pause)| async move {
+        tokio::time::sleep(pause).await;
+        match socket.next().await {
+            Ok(notices) => Some((notices, (socket, BREATH))),
+            Err(error) => {
+                log::warn!("{} is not heard any more: {error}", socket.path().display());
+                None
             }
         }
     })
