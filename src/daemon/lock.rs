@@ -13,7 +13,7 @@ use std::{
 
 use nix::sys::stat::{major, minor};
 
-use super::occupant::Occupant;
+use super::occupant::{LOOKS, Occupant, kernel_table};
 
 /// The right to serve a project; given back on drop.
 #[derive(Debug)]
@@ -58,21 +58,32 @@ impl ProjectLock {
         };
         // Closed on exec, as std opens everything: no child keeps the lock alive.
         let opened = File::open(dir).map_err(unlockable)?;
-        match opened.try_lock() {
-            Ok(()) => Ok(Self { _dir: opened }),
-            Err(TryLockError::WouldBlock) => Err(LockError::Held {
-                dir: dir.to_owned(),
-                holder: holder(&opened),
-            }),
-            Err(TryLockError::Error(cause)) => Err(unlockable(cause)),
+        for _ in 0..LOOKS {
+            match opened.try_lock() {
+                Ok(()) => return Ok(Self { _dir: opened }),
+                Err(TryLockError::Error(cause)) => return Err(unlockable(cause)),
+                // Who is not found may have let go by now.
+                Err(TryLockError::WouldBlock) => {
+                    if let Some(holder) = holder(&opened) {
+                        return Err(LockError::Held {
+                            dir: dir.to_owned(),
+                            holder: Some(holder),
+                        });
+                    }
+                }
+            }
         }
+        Err(LockError::Held {
+            dir: dir.to_owned(),
+            holder: None,
+        })
     }
 }
 
 fn holder(file: &File) -> Option<Occupant> {
-    let locks = fs::read_to_string("/proc/locks").ok()?;
     let inode = kernel_inode(file).or_else(|| plain_inode(file))?;
-    flock_holder(&locks, &inode).map(Occupant::of)
+    let locks = kernel_table("/proc/locks").ok()?;
+    flock_holder(&String::from_utf8_lossy(&locks), &inode).map(Occupant::of)
 }
 
 /// The file as `/proc/locks` names it, `MAJOR:MINOR:INODE`. Not always what stat says: btrfs and
@@ -126,6 +137,8 @@ fn flock_holder(locks: &str, inode: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -147,6 +160,42 @@ mod tests {
         );
         drop(first);
         ProjectLock::acquire(project.path()).unwrap();
+    }
+
+    #[test]
+    fn the_holder_is_named_while_others_lock_and_unlock() {
+        let project = tempfile::tempdir().unwrap();
+        let _first = ProjectLock::acquire(project.path()).unwrap();
+        let others = tempfile::tempdir().unwrap();
+        let done = AtomicBool::new(false);
+
+        std::thread::scope(|scope| {
+            for n in 0..2 {
+                let (others, done) = (others.path(), &done);
+                scope.spawn(move || {
+                    let files = (0..50).map(|file| others.join(format!("{n}-{file}")));
+                    let files: Vec<_> = files.map(|path| File::create(path).unwrap()).collect();
+                    while !done.load(Ordering::Relaxed) {
+                        for file in &files {
+                            file.try_lock().unwrap();
+                        }
+                        for file in &files {
+                            file.unlock().unwrap();
+                        }
+                    }
+                });
+            }
+            let refusals: Vec<_> = (0..300)
+                .map(|_| ProjectLock::acquire(project.path()).unwrap_err())
+                .collect();
+            done.store(true, Ordering::Relaxed);
+            for refusal in refusals {
+                let LockError::Held { holder, .. } = refusal else {
+                    panic!("{refusal}");
+                };
+                assert_eq!(holder.map(|holder| holder.pid), Some(std::process::id()));
+            }
+        });
     }
 
     #[test]

@@ -1,6 +1,15 @@
 //! Who holds what this daemon needs, as far as `/proc` tells.
 
-use std::{fmt, fs, os::unix::ffi::OsStrExt, path::PathBuf};
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::ffi::OsStrExt,
+    path::PathBuf,
+};
+
+/// How often one is looked for in a [table of the kernel](kernel_table).
+pub(super) const LOOKS: u32 = 32;
 
 /// A process that holds a lock or a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +53,20 @@ impl fmt::Display for Occupant {
         match &self.command {
             Some(command) => write!(f, " ({command})"),
             None => Ok(()),
+        }
+    }
+}
+
+/// A table of the kernel, read in pieces as large as it gives them. Between two pieces it finds its
+/// place again by counting: a row that goes meanwhile, anyone's, hides another. Who does not find
+/// what must be there looks again.
+pub(super) fn kernel_table(path: &str) -> io::Result<Vec<u8>> {
+    let mut table = File::open(path)?;
+    let (mut text, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        match table.read(&mut piece)? {
+            0 => return Ok(text),
+            length => text.extend_from_slice(&piece[..length]),
         }
     }
 }

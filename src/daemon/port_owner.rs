@@ -1,13 +1,13 @@
 //! Who has an address that this daemon needs, as far as `/proc` tells.
 
 use std::{
-    fmt, fs,
+    fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::ffi::OsStrExt,
     path::Path,
 };
 
-use super::occupant::Occupant;
+use super::occupant::{LOOKS, Occupant, kernel_table};
 
 /// Who listens there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +24,16 @@ impl PortOwner {
     /// Who is in the way of one who wants to listen at `address`.
     #[must_use]
     pub fn of_tcp(address: SocketAddr) -> Self {
-        let tables = ["/proc/net/tcp", "/proc/net/tcp6"]
-            .map(|table| fs::read_to_string(table).unwrap_or_default());
-        let rivals = || tables.iter().flat_map(|table| listening(table, address));
-        let exact = rivals().find(|rival| rival.ip == address.ip().to_canonical());
-        let Some(rival) = exact.or_else(|| rivals().next()) else {
+        let look = |_| {
+            let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| {
+                let table = kernel_table(path).unwrap_or_default();
+                String::from_utf8_lossy(&table).into_owned()
+            });
+            let rivals = || tables.iter().flat_map(|table| listening(table, address));
+            let exact = rivals().find(|rival| rival.ip == address.ip().to_canonical());
+            exact.or_else(|| rivals().next())
+        };
+        let Some(rival) = (0..LOOKS).find_map(look) else {
             return Self::Unknown;
         };
         Occupant::of_socket(rival.inode).map_or(Self::User(rival.uid), Self::Process)
@@ -37,8 +42,9 @@ impl PortOwner {
     /// Who listens at a unix socket.
     #[must_use]
     pub fn of_unix(path: &Path) -> Self {
-        let table = fs::read("/proc/net/unix").unwrap_or_default();
-        listening_unix(&table, path)
+        let look = |_| listening_unix(&kernel_table("/proc/net/unix").ok()?, path);
+        (0..LOOKS)
+            .find_map(look)
             .and_then(Occupant::of_socket)
             .map_or(Self::Unknown, Self::Process)
     }
