@@ -43,8 +43,8 @@ use crate::{
     ids::ProcessName,
     logs::{
         LogKey, Source, Stream,
-        chunk::LineEnd,
-        passthrough::Passthrough,
+        chunk::{LineEnd, Stretch},
+        passthrough::{Outlet, Passthrough},
         shelf::{Limits, Log, Moment, Shelf},
     },
     search::{
@@ -87,6 +87,22 @@ struct Live {
     awaited: Awaited,
     /// The alarm for an unfinished line.
     silence: Option<SpawnHandle>,
+}
+
+impl Live {
+    /// Lines were stored: they are passed on, and whoever waits for one of them gets it.
+    fn stored(&mut self, stretch: Stretch<'_>, outlet: &Outlet) {
+        let mut batch = outlet.batch(&self.prefix);
+        for line in stretch.lines() {
+            batch.line(line.bytes);
+        }
+        drop(batch);
+        if !self.awaited.is_empty() {
+            for line in stretch.lines() {
+                self.awaited.stored(&line);
+            }
+        }
+    }
 }
 
 /// How far a log is on the way to its end. It never goes back.
@@ -160,15 +176,10 @@ impl LogStoreActor {
             at: SystemTime::now(),
         };
         if let Some(log) = logs.log_mut(key.source) {
-            let mut batch = self.passthrough.outlet(stream).batch(&live.prefix);
-            if live.awaited.is_empty() {
-                log.take(stream, bytes, moment, &mut |line| batch.line(line.bytes));
-            } else {
-                log.take(stream, bytes, moment, &mut |line| {
-                    batch.line(line.bytes);
-                    live.awaited.stored(&line);
-                });
-            }
+            let outlet = self.passthrough.outlet(stream);
+            log.take(stream, bytes, moment, &mut |stretch| {
+                live.stored(stretch, outlet);
+            });
         }
         logs.fit();
     }
@@ -181,10 +192,9 @@ impl LogStoreActor {
             return;
         };
         if let Some(log) = logs.log_mut(key.source) {
-            let mut batch = self.passthrough.outlet(stream).batch(&live.prefix);
-            log.flush(stream, end, SystemTime::now(), &mut |line| {
-                batch.line(line.bytes);
-                live.awaited.stored(&line);
+            let outlet = self.passthrough.outlet(stream);
+            log.flush(stream, end, SystemTime::now(), &mut |stretch| {
+                live.stored(stretch, outlet);
             });
         }
         logs.fit();
@@ -328,13 +338,15 @@ fn prefix(key: &LogKey) -> Vec<u8> {
 
 /// The last lines of a log as readers see them.
 fn last_lines(log: &Log, count: usize) -> Vec<String> {
-    let snapshot = log.snapshot();
-    let lines = snapshot.chunks.iter().rev();
-    let lines = lines.flat_map(|chunk| (0..chunk.len()).rev().map(|n| chunk.line(n)));
-    let mut last: Vec<_> = lines
-        .take(count)
-        .map(|line| show::text(&line, LONGEST_SHOWN).0)
-        .collect();
+    let mut last = Vec::new();
+    for chunk in log.snapshot().chunks().rev() {
+        let missing = count - last.len();
+        let lines = (0..chunk.len()).rev().take(missing);
+        last.extend(lines.map(|n| show::text(&chunk.line(n), LONGEST_SHOWN).0));
+        if last.len() == count {
+            break;
+        }
+    }
     last.reverse();
     last
 }

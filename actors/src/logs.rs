@@ -4,6 +4,7 @@
 pub mod chunk;
 pub(crate) mod intake;
 pub mod level;
+pub(crate) mod part;
 pub mod passthrough;
 pub mod shelf;
 pub(crate) mod text;

@@ -133,7 +133,8 @@ pub(crate) fn first_match(chunk: &Arc<Chunk>, pattern: &Pattern) -> Option<usize
 
 /// Searches a log as it was. `None` if `cancelled` was set meanwhile.
 pub(crate) fn search(log: &Snapshot, query: &Query, cancelled: &AtomicBool) -> Option<Found> {
-    let mut view = View::new(&log.chunks, query.stream);
+    let chunks: Vec<_> = log.chunks().collect();
+    let mut view = View::new(&chunks, query.stream);
     let kept = view.total();
     // More than this cannot be shown, so no more need be remembered.
     let most = query.budget / LEAST + 1;

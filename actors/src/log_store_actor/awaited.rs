@@ -10,12 +10,7 @@ use tokio::sync::oneshot;
 
 use super::{LogStoreActor, answer::Answer};
 use crate::{
-    logs::{
-        AwaitLine, LogKey,
-        chunk::{Chunk, Line},
-        shelf::Snapshot,
-        text::clean,
-    },
+    logs::{AwaitLine, LogKey, chunk::Line, shelf::Snapshot, text::clean},
     pattern::Pattern,
     search::{
         first_match,
@@ -81,9 +76,9 @@ fn shown(line: &Line<'_>) -> String {
 }
 
 /// The first stored line that matches.
-fn first(chunks: &[Arc<Chunk>], pattern: &Pattern) -> Option<String> {
-    chunks.iter().find_map(|chunk| {
-        let position = first_match(chunk, pattern)?;
+fn first(log: &Snapshot, pattern: &Pattern) -> Option<String> {
+    log.chunks().find_map(|chunk| {
+        let position = first_match(&chunk, pattern)?;
         Some(shown(&chunk.line(position)))
     })
 }
@@ -111,7 +106,7 @@ impl Handler<AwaitLine> for LogStoreActor {
             };
             let Looked { stored, later } = store.send(ask).await.ok()??;
             let work = tokio::task::spawn_blocking(move || {
-                let found = first(&stored.chunks, &pattern);
+                let found = first(&stored, &pattern);
                 drop(permit);
                 found
             });
@@ -141,7 +136,7 @@ struct Looked {
 impl Looked {
     /// The first line that matches, looked for here.
     async fn line(self, pattern: &Pattern) -> Option<String> {
-        match first(&self.stored.chunks, pattern) {
+        match first(&self.stored, pattern) {
             Some(line) => Some(line),
             None => self.later?.await.ok(),
         }

@@ -40,6 +40,8 @@ pub struct Line<'a> {
 /// Consecutive lines of one log, of both streams in the order of arrival.
 #[derive(Debug, Default)]
 pub struct Chunk {
+    /// The sequence number of its first line.
+    first: u64,
     bytes: Vec<u8>,
     /// Per line: where the next one begins, and in the upper bits [`STDERR`] and the [`LineEnd`].
     index: Vec<u32>,
@@ -63,6 +65,27 @@ const END_SHIFT: u32 = 29;
 impl Chunk {
     /// How many bytes a chunk takes before the next one begins; below the reach of the index.
     pub const FULL: usize = 256 * 1024;
+
+    /// An empty chunk whose first line will have this sequence number.
+    #[must_use]
+    pub fn starting_at(first: u64) -> Self {
+        Self {
+            first,
+            ..Self::default()
+        }
+    }
+
+    /// The sequence number of its first line.
+    #[must_use]
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The sequence number of the line that will follow its last one.
+    #[must_use]
+    pub fn next(&self) -> u64 {
+        self.first + self.len() as u64
+    }
 
     /// Adds a line. The caller begins a new chunk when this one [is full](Self::takes).
     pub fn push(&mut self, line: Line<'_>, at: SystemTime) {
@@ -194,10 +217,11 @@ impl Chunk {
         self.stamps.shrink_to_fit();
     }
 
-    /// Makes room for a chunk like `model`: a log that filled one will fill the next.
+    /// The chunk behind `model`, with as much room: a log that filled one will fill the next.
     #[must_use]
     pub fn like(model: &Self) -> Self {
         Self {
+            first: model.next(),
             bytes: Vec::with_capacity(model.bytes.len()),
             index: Vec::with_capacity(model.index.len()),
             ..Self::default()
@@ -208,12 +232,46 @@ impl Chunk {
     #[must_use]
     pub fn snapshot(&self) -> Self {
         Self {
+            first: self.first,
             bytes: self.bytes.clone(),
             index: self.index.clone(),
             stamps: self.stamps.clone(),
             stderr: self.stderr,
             plain: OnceLock::new(),
         }
+    }
+}
+
+/// Lines that were just stored, consecutive ones of one stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch<'a> {
+    chunk: &'a Chunk,
+    from: usize,
+}
+
+impl<'a> Stretch<'a> {
+    /// What was added to `chunk` since it had `from` lines.
+    #[must_use]
+    pub fn since(chunk: &'a Chunk, from: usize) -> Self {
+        Self { chunk, from }
+    }
+
+    /// The chunk that they are the last ones of.
+    #[must_use]
+    pub fn chunk(&self) -> &'a Chunk {
+        self.chunk
+    }
+
+    /// Their positions in the chunk.
+    #[must_use]
+    pub fn positions(&self) -> std::ops::Range<usize> {
+        self.from..self.chunk.len()
+    }
+
+    /// The lines.
+    pub fn lines(&self) -> impl Iterator<Item = Line<'a>> {
+        let chunk = self.chunk;
+        self.positions().map(move |position| chunk.line(position))
     }
 }
 

@@ -7,8 +7,9 @@ use tokio::time::Instant;
 use crate::{
     logs::{
         Source, Stream,
-        chunk::{Chunk, Line, LineEnd},
+        chunk::{Chunk, Line, LineEnd, Stretch},
         intake::Intake,
+        part::Part,
     },
     spec::Mode,
 };
@@ -106,6 +107,9 @@ pub(crate) struct Log {
     stderr: Intake,
 }
 
+/// The sequence number of the first line of a log.
+pub(crate) const FIRST: u64 = 1;
+
 /// What happened at one moment: for the silence, and for people.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
@@ -120,8 +124,19 @@ pub(crate) struct Snapshot {
     pub(crate) mode: Mode,
     pub(crate) began: SystemTime,
     pub(crate) ending: Option<String>,
+    /// How many of its lines are gone.
     pub(crate) evicted: u64,
-    pub(crate) chunks: Vec<Arc<Chunk>>,
+    /// The others, oldest first.
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Snapshot {
+    /// Its chunks, oldest first, each read when it is its turn. What cannot be read is left out.
+    pub(crate) fn chunks(&self) -> impl DoubleEndedIterator<Item = Arc<Chunk>> {
+        let blocks = |part: &Part| part.blocks().unwrap_or_default();
+        let blocks = self.parts.iter().flat_map(blocks);
+        blocks.filter_map(|block| block.load().ok())
+    }
 }
 
 impl Log {
@@ -133,25 +148,26 @@ impl Log {
             ending: None,
             full: VecDeque::new(),
             full_size: 0,
-            open: Chunk::default(),
+            open: Chunk::starting_at(FIRST),
             evicted: 0,
             stdout: Intake::default(),
             stderr: Intake::default(),
         }
     }
 
-    /// Stores the lines that `bytes` complete, and hands each to `then` once it is stored.
+    /// Stores the lines that `bytes` complete, and hands them to `then` once they are stored.
     pub(crate) fn take(
         &mut self,
         stream: Stream,
         bytes: &[u8],
         moment: Moment,
-        then: &mut impl FnMut(Line<'_>),
+        then: &mut impl FnMut(Stretch<'_>),
     ) {
         let (intake, mut store) = self.parts(stream, moment.at);
         intake.take(bytes, moment.now, &mut |line, end| {
-            then(store.push(line, end));
+            store.push(line, end, then);
         });
+        store.finish(then);
     }
 
     /// Stores an unfinished line.
@@ -160,12 +176,13 @@ impl Log {
         stream: Stream,
         end: LineEnd,
         at: SystemTime,
-        then: &mut impl FnMut(Line<'_>),
+        then: &mut impl FnMut(Stretch<'_>),
     ) {
         let (intake, mut store) = self.parts(stream, at);
         intake.flush(end, &mut |line, end| {
-            then(store.push(line, end));
+            store.push(line, end, then);
         });
+        store.finish(then);
     }
 
     fn parts(&mut self, stream: Stream, at: SystemTime) -> (&mut Intake, Store<'_>) {
@@ -174,6 +191,7 @@ impl Log {
             Stream::Stderr => &mut self.stderr,
         };
         let store = Store {
+            from: self.open.len(),
             full: &mut self.full,
             full_size: &mut self.full_size,
             open: &mut self.open,
@@ -212,12 +230,12 @@ impl Log {
 
     /// Lets the oldest lines leave. False if there are none.
     fn evict(&mut self) -> bool {
-        let gone = match self.full.pop_front() {
-            Some(chunk) => {
-                self.full_size -= chunk.size();
-                chunk.len()
-            }
-            None => std::mem::take(&mut self.open).len(),
+        let gone = if let Some(chunk) = self.full.pop_front() {
+            self.full_size -= chunk.size();
+            chunk.len()
+        } else {
+            let next = Chunk::starting_at(self.open.next());
+            std::mem::replace(&mut self.open, next).len()
         };
         self.evicted += gone as u64;
         gone > 0
@@ -232,9 +250,9 @@ impl Log {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let mut chunks: Vec<_> = self.full.iter().cloned().collect();
+        let mut parts: Vec<_> = self.full.iter().cloned().map(Part::Memory).collect();
         if !self.open.is_empty() {
-            chunks.push(Arc::new(self.open.snapshot()));
+            parts.push(Part::Memory(Arc::new(self.open.snapshot())));
         }
         Snapshot {
             source: self.source,
@@ -242,7 +260,7 @@ impl Log {
             began: self.began,
             ending: self.ending.clone(),
             evicted: self.evicted,
-            chunks,
+            parts,
         }
     }
 }
@@ -252,23 +270,32 @@ struct Store<'a> {
     full: &'a mut VecDeque<Arc<Chunk>>,
     full_size: &'a mut usize,
     open: &'a mut Chunk,
+    /// How many lines of `open` were there before this batch.
+    from: usize,
     stream: Stream,
     at: SystemTime,
 }
 
 impl Store<'_> {
-    fn push<'a>(&mut self, bytes: &'a [u8], end: LineEnd) -> Line<'a> {
+    fn push(&mut self, bytes: &[u8], end: LineEnd, then: &mut impl FnMut(Stretch<'_>)) {
         if !self.open.takes(bytes.len()) {
+            self.finish(then);
             let next = Chunk::like(self.open);
             let mut full = std::mem::replace(self.open, next);
             full.seal();
             *self.full_size += full.size();
             self.full.push_back(Arc::new(full));
+            self.from = 0;
         }
         let stream = self.stream;
-        let line = Line { bytes, stream, end };
-        self.open.push(line, self.at);
-        line
+        self.open.push(Line { bytes, stream, end }, self.at);
+    }
+
+    /// Hands on what was stored in the open chunk.
+    fn finish(&self, then: &mut impl FnMut(Stretch<'_>)) {
+        if self.from < self.open.len() {
+            then(Stretch::since(self.open, self.from));
+        }
     }
 }
 

@@ -15,9 +15,8 @@ fn moment() -> Moment {
 }
 
 fn lines(log: &Log) -> Vec<Vec<u8>> {
-    let snapshot = log.snapshot();
-    let lines = snapshot
-        .chunks
+    let chunks: Vec<_> = log.snapshot().chunks().collect();
+    let lines = chunks
         .iter()
         .flat_map(|chunk| (0..chunk.len()).map(|n| chunk.line(n).bytes.to_vec()));
     lines.collect()

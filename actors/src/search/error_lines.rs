@@ -37,8 +37,7 @@ pub(crate) fn error_lines(
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     let most = if unlike.is_some() { MOST_FOUND } else { count };
-    let beginning = beginning(&log.chunks);
-    each_error(beginning, cancelled, &mut |line, text| {
+    each_error(beginning(log), cancelled, &mut |line, text| {
         let likeness = Likeness::of(text);
         if found.len() < most && seen.insert(likeness) {
             found.push((likeness, show::text(line, LONGEST).0));
@@ -47,7 +46,7 @@ pub(crate) fn error_lines(
     })?;
     if let (Some(unlike), false) = (unlike, found.is_empty()) {
         // All that is kept of it: what is new is seldom much, and only that is remembered.
-        each_error(&unlike.chunks, cancelled, &mut |_, text| {
+        each_error(unlike.chunks(), cancelled, &mut |_, text| {
             seen.remove(&Likeness::of(text));
             !seen.is_empty()
         })?;
@@ -58,19 +57,18 @@ pub(crate) fn error_lines(
     Some(new.map(|(_, text)| text).take(count).collect())
 }
 
-fn beginning(chunks: &[Arc<Chunk>]) -> &[Arc<Chunk>] {
-    let mut bytes = 0;
-    let within = chunks.iter().position(|chunk| {
-        bytes += chunk.bytes().len();
-        bytes >= LOOKED_AT
-    });
-    &chunks[..within.map_or(chunks.len(), |last| last + 1)]
+fn beginning(log: &Snapshot) -> impl Iterator<Item = Arc<Chunk>> {
+    log.chunks().scan(0, |before, chunk| {
+        let within = *before < LOOKED_AT;
+        *before += chunk.bytes().len();
+        within.then_some(chunk)
+    })
 }
 
 /// Calls `found` with each line that looks like an error, and with its text, until that answers
 /// false. `None` if `cancelled` was set meanwhile.
 fn each_error(
-    chunks: &[Arc<Chunk>],
+    chunks: impl Iterator<Item = Arc<Chunk>>,
     cancelled: &AtomicBool,
     found: &mut impl FnMut(&Line<'_>, &[u8]) -> bool,
 ) -> Option<()> {

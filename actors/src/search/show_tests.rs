@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     ids::RunId,
-    logs::{Source, chunk::Chunk, shelf::Snapshot},
+    logs::{Source, chunk::Chunk, part::Part, shelf::Snapshot},
     pattern::Pattern,
     search::{Found, Query, search},
     spec::Mode,
@@ -33,7 +33,11 @@ fn log<'a>(lines: impl IntoIterator<Item = (&'a str, Stream)>) -> Snapshot {
         began: UNIX_EPOCH,
         ending: None,
         evicted: 0,
-        chunks: chunks.into_iter().map(Arc::new).collect(),
+        parts: chunks
+            .into_iter()
+            .filter(|chunk| !chunk.is_empty())
+            .map(|chunk| Part::Memory(Arc::new(chunk)))
+            .collect(),
     }
 }
 
@@ -165,7 +169,7 @@ fn pieces_of_a_line_and_unfinished_lines_say_so() {
         );
     }
     let log = Snapshot {
-        chunks: vec![Arc::new(chunk)],
+        parts: vec![Part::Memory(Arc::new(chunk))],
         ..out(&[])
     };
     let found = ask(&log, &query("x$", 0, Extent::Fitting, 1_000));
