@@ -108,8 +108,14 @@ impl<T: From<u64>> Sequence<T> {
     /// A series whose first id is 1.
     #[must_use]
     pub fn new() -> Self {
+        Self::after(0)
+    }
+
+    /// A series that goes on behind this number.
+    #[must_use]
+    pub fn after(last: u64) -> Self {
         Self {
-            last: Arc::default(),
+            last: Arc::new(AtomicU64::new(last)),
             kind: std::marker::PhantomData,
         }
     }

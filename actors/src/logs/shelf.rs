@@ -32,6 +32,23 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// For runs and for builds of each of so many processes, which have this memory together: a
+    /// program prints more than its builds.
+    #[must_use]
+    pub fn divided(memory_bytes: u64, processes: usize) -> (Self, Self) {
+        // Below this a shelf could not even hold the lines that are being read.
+        const LEAST: usize = 512 * 1024;
+        let memory = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
+        let share = memory / processes.max(1);
+        let shelf = |bytes: usize| Self {
+            bytes: bytes.max(LEAST),
+            ..Self::default()
+        };
+        (shelf(share / 4 * 3), shelf(share / 4))
+    }
+}
+
 /// The newest logs of one kind, oldest first.
 #[derive(Debug)]
 pub(crate) struct Shelf {
@@ -62,18 +79,9 @@ impl Shelf {
         self.logs.iter_mut().rev().find(|log| log.source == source)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.logs.len()
-    }
-
-    /// The log at `index`: -1 the newest, 0 the oldest.
-    pub(crate) fn at(&self, index: i64) -> Option<&Log> {
-        let back = || usize::try_from(index.unsigned_abs()).ok();
-        let place = match usize::try_from(index) {
-            Ok(place) => place,
-            Err(_) => self.logs.len().checked_sub(back()?)?,
-        };
-        self.logs.get(place)
+    /// What its logs are of, oldest first.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = Source> {
+        self.logs.iter().map(Log::source)
     }
 
     /// Lets the oldest lines leave until the rest fits.
@@ -221,6 +229,11 @@ impl Log {
     /// Says how what printed the lines ended; the first word counts.
     pub(crate) fn end(&mut self, ending: String) {
         self.ending.get_or_insert(ending);
+    }
+
+    /// How what printed the lines ended, if it has.
+    pub(crate) fn ending(&self) -> Option<&str> {
+        self.ending.as_deref()
     }
 
     /// Nothing more comes: gives back what was reserved.
