@@ -345,7 +345,8 @@ impl LogStoreActor {
         let place = place(key);
         let log = left.or_else(|| self.shelves.get(&place)?.log(key.source));
         if let Some(archive) = &mut self.archive {
-            archive.end(key, log.and_then(Log::ending));
+            let given_up = left.map(|_| "no longer recorded");
+            archive.end(key, log.and_then(Log::ending).or(given_up));
         }
         for (count, asker) in live.waiting {
             // Who asked may be gone.
