@@ -144,3 +144,16 @@ impl<T: From<u64>> Default for Sequence<T> {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_goes_on_where_an_earlier_one_ended_and_clones_share_it() {
+        let series = Sequence::<RunId>::after(41);
+        let clone = series.clone();
+        assert_eq!((series.next(), clone.next()), (RunId(42), RunId(43)));
+        assert_eq!(Sequence::<RunId>::new().next(), RunId(1));
+    }
+}

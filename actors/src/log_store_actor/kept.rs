@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 use super::LogStoreActor;
 use crate::{
     ids::{BuildId, ProcessName, RunId},
-    logs::{LogKey, Source, archive::weave::Frozen},
+    logs::{
+        LogKey, Source,
+        archive::weave::Frozen,
+        shelf::{Log, Shelf},
+    },
     search::{LogKind, NoSuchLog},
 };
 
@@ -13,7 +17,7 @@ impl LogStoreActor {
     /// What is kept of a process, oldest first.
     pub(super) fn kept(&self, process: &ProcessName, kind: LogKind) -> Vec<Source> {
         let shelf = self.shelves.get(&(process.clone(), kind));
-        let in_memory = shelf.into_iter().flat_map(|shelf| shelf.sources());
+        let in_memory = shelf.into_iter().flat_map(Shelf::sources);
         let id = |source| match source {
             Source::Run(RunId(id)) | Source::Build(BuildId(id)) => id,
         };
@@ -52,7 +56,7 @@ impl LogStoreActor {
 
     /// A log as it is now; `None` if there is no such log. Who asked puts it together elsewhere.
     pub(super) fn freeze(&mut self, key: &LogKey) -> Option<Frozen> {
-        let memory = self.log(key).map(|log| log.snapshot());
+        let memory = self.log(key).map(Log::snapshot);
         let archive = self.archive.as_mut();
         let disk = archive.and_then(|archive| archive.stored(key));
         (memory.is_some() || disk.is_some()).then_some(Frozen {

@@ -29,6 +29,7 @@ use std::{
     collections::HashMap,
     fs::{self, File, TryLockError},
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -105,7 +106,7 @@ pub enum ArchiveError {
 pub struct Archive {
     root: PathBuf,
     /// Nobody else writes there as long as this is open.
-    _lock: File,
+    lock: File,
     limits: ArchiveLimits,
     folders: HashMap<ProcessName, Folder>,
     /// The logs that take lines.
@@ -130,6 +131,17 @@ struct Refusal {
     cause: io::Error,
 }
 
+/// Makes the folder of all logs where it is missing, and locks it.
+fn lock(root: &Path) -> Result<File, TryLockError> {
+    let open = || {
+        folder::make(root)?;
+        File::open(root)
+    };
+    let folder = open().map_err(TryLockError::Error)?;
+    folder.try_lock()?;
+    Ok(folder)
+}
+
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Refusal {
     move |cause| Refusal {
         path: path.to_owned(),
@@ -148,13 +160,11 @@ impl Archive {
             path: root.to_owned(),
             cause,
         };
-        folder::make(root).map_err(failed)?;
-        let lock = File::open(root).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
+        let lock = match lock(root) {
+            Ok(lock) => lock,
             Err(TryLockError::WouldBlock) => return Err(ArchiveError::InUse(root.to_owned())),
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
-        }
+        };
         let mut folders = HashMap::new();
         for entry in fs::read_dir(root).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -171,7 +181,7 @@ impl Archive {
         }
         let mut archive = Self {
             root: root.to_owned(),
-            _lock: lock,
+            lock,
             limits,
             folders,
             live: HashMap::new(),
@@ -304,6 +314,11 @@ impl Archive {
             began: live.began,
             first,
         };
+        if self.off_until.is_some() && self.lock.metadata().is_ok_and(|it| it.nlink() == 0) {
+            // Somebody has removed the folder, and with it the lock.
+            let lock = lock(&self.root).map_err(io::Error::from);
+            self.lock = lock.map_err(at(&self.root))?;
+        }
         let full = live.writer.take();
         let path = || self.root.join(key.process.as_str());
         let folder = self

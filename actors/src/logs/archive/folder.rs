@@ -216,19 +216,20 @@ impl Folder {
         let name = |number| path.join(log_name(kind, id, number));
         let free = name(NEWEST);
         let volumes = self.books_mut(kind).kept.entry(id).or_default();
-        let old = volumes.pop_if(|volume| volume.number == NEWEST);
-        let number = volumes.last().map_or(0, |last| last.number) + 1;
+        let mut numbers = volumes.iter().map(|volume| volume.number);
+        let last = numbers.rfind(|&number| number != NEWEST);
+        let number = last.unwrap_or(0) + 1;
         let numbered = name(number);
+        // Again after a failure: then perhaps only the index has its old name.
         let log = rename(&free, &numbered)?;
         let index = rename(&free.with_extension("idx"), &numbered.with_extension("idx"))?;
+        let old = volumes.pop_if(|volume| volume.number == NEWEST);
         if log || index {
             let old = old.unwrap_or_else(|| Volume::new(number, SystemTime::now()));
             volumes.push(Volume {
                 number,
-                log: old.log.filter(|_| log),
-                index: old.index.filter(|_| index),
-                modified: old.modified,
                 segment: None,
+                ..old
             });
         }
         Ok(free)

@@ -108,7 +108,9 @@ impl State<'_> {
             let found = self.unknown(hole)?;
             let count: u64 = found.iter().map(|lines| u64::from(lines.count)).sum();
             if count == lines.first - self.next {
-                found.into_iter().for_each(|lines| self.push(lines));
+                for lines in found {
+                    self.push(lines);
+                }
             }
         }
         self.offset = u64::from(lines.offset).min(self.text.length);

@@ -322,8 +322,9 @@ impl Ending {
 }
 
 fn check(bytes: &[u8]) -> u32 {
-    // The lower half serves as well as any other.
-    (xxh3_64(bytes) & u64::from(u32::MAX)) as u32
+    // One half serves as well as the other.
+    let [a, b, c, d, ..] = xxh3_64(bytes).to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 fn long(bytes: &[u8], at: usize) -> Option<u64> {
@@ -383,8 +384,8 @@ mod tests {
             (LineEnd::End, 1),
         ] {
             let record = Record::Lines(Lines {
-                end,
                 count,
+                end,
                 ..lines()
             });
             let bytes = record.encode();

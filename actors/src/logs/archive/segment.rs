@@ -11,6 +11,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use rustix::{
+    buffer::spare_capacity,
+    io::{Errno, pread},
+};
+
 use super::{
     mend::{Index, Text, mended},
     record::{Ending, HEADER, Header, Lines, RECORD, Record},
@@ -344,9 +349,17 @@ impl DiskBlock {
     /// # Errors
     /// When that fails, or the file has become shorter.
     pub(crate) fn load(&self) -> io::Result<Arc<Chunk>> {
-        let mut bytes = Vec::with_capacity(self.length + self.open_ends.len());
-        bytes.resize(self.length, 0);
-        self.log.read_exact_at(&mut bytes, self.offset)?;
+        let mut bytes = Vec::with_capacity(self.length);
+        while bytes.len() < self.length {
+            let offset = self.offset + bytes.len() as u64;
+            match pread(&self.log, spare_capacity(&mut bytes), offset) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // There may have been room for more.
+        bytes.truncate(self.length);
         if !self.open_ends.is_empty() {
             let mut whole = Vec::with_capacity(bytes.len() + self.open_ends.len());
             let mut from = 0;

@@ -493,7 +493,8 @@ async fn a_full_disk_turns_the_history_off_for_half_a_minute_and_the_gap_shows()
     assert!(!writer(&mut archive) && archive.off_until.is_some());
     let text = || fs::read_to_string(root.path().join("main/run-000001.log")).unwrap();
     assert_eq!(text(), "line 1\nline 2\n", "no half of a batch is left");
-    tokio::time::advance(PAUSE - Duration::from_millis(1)).await;
+    let almost = PAUSE.checked_sub(Duration::from_millis(1)).unwrap();
+    tokio::time::advance(almost).await;
     told.lines(&mut archive, 1);
     assert!(!writer(&mut archive));
     assert_eq!(numbers(&mut archive, &run(1)), [1, 2]);
@@ -509,6 +510,23 @@ async fn a_full_disk_turns_the_history_off_for_half_a_minute_and_the_gap_shows()
         disk: archive.stored(&run(1)),
     };
     assert_eq!(lines(&frozen.thaw()), told.stored);
+}
+
+#[test]
+fn a_batch_that_did_not_fit_is_no_line() {
+    let root = tempfile::tempdir().unwrap();
+    let mut archive = Archive::open(root.path(), LIMITS).unwrap();
+    let mut told = Told::begin(&mut archive, run(1));
+    told.lines(&mut archive, 2);
+    let live = archive.live.get_mut(&run(1)).unwrap();
+    let writer = live.writer.as_mut().unwrap();
+    writer.fill_disk(|files| &mut files.log);
+    told.lines(&mut archive, 1);
+    assert!(archive.off_until.is_some());
+    assert_eq!(numbers(&mut archive, &run(1)), [1, 2]);
+    archive.end(&run(1), Some("crashed"));
+    let ending = snapshot(&mut archive, &run(1)).ending;
+    assert_eq!(ending.as_deref(), Some("ended with the daemon"));
 }
 
 #[actix::test]
@@ -527,6 +545,8 @@ async fn a_folder_that_somebody_removed_is_noticed_and_made_again() {
     told.lines(&mut archive, 1);
     assert!(archive.off_until.is_none());
     assert_eq!(numbers(&mut archive, &run(1)), [3]);
+    let second = Archive::open(&logs, LIMITS);
+    assert!(matches!(second, Err(ArchiveError::InUse(_))));
 }
 
 #[actix::test]
@@ -572,4 +592,94 @@ fn what_cannot_be_read_is_left_out() {
         told.stored[usize::try_from(after.evicted).unwrap()..]
     );
     assert!(after.evicted > 0);
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    let root = tempfile::tempdir().unwrap();
+    let piece = format!(
+        "{}\n",
+        "2026-11-25T10:00:00Z INFO main: request 1234 done ".repeat(2)
+    )
+    .repeat(2600);
+    let line = &piece.as_bytes()[..101 * 100];
+    let limits = ArchiveLimits {
+        segment_bytes: 8 << 20,
+        ..LIMITS
+    };
+    for archived in [false, true] {
+        for (name, piece) in [("blocks", piece.as_bytes()), ("100 lines", line)] {
+            let mut archive = Archive::open(
+                root.path(),
+                ArchiveLimits {
+                    keep_bytes: 1 << 31,
+                    ..limits
+                },
+            )
+            .unwrap();
+            let key = run(1 + u64::from(archived) * 2 + u64::from(name == "blocks"));
+            archive.begin(&key, Mode::Dev, UNIX_EPOCH);
+            let mut log = Log::new(key.source, Mode::Dev, UNIX_EPOCH);
+            let start = Instant::now();
+            let mut done = 0;
+            while done < 200_000_000 {
+                let moment = Moment {
+                    now: start,
+                    at: UNIX_EPOCH + Duration::from_millis(done as u64 / 100_000),
+                };
+                log.take(Stream::Stdout, piece, moment, &mut |stretch| {
+                    if archived {
+                        archive.append(&key, &stretch)
+                    }
+                });
+                done += piece.len();
+            }
+            println!("{name} archived {archived}: {:?}", start.elapsed());
+            if archived {
+                drop(log);
+                for _ in 0..3 {
+                    let start = Instant::now();
+                    let found = snapshot(&mut archive, &key);
+                    let thawed = start.elapsed();
+                    let blocks: Vec<_> = found
+                        .parts
+                        .iter()
+                        .flat_map(|part| part.blocks().unwrap())
+                        .collect();
+                    let listed = start.elapsed();
+                    let bytes: usize = blocks
+                        .iter()
+                        .map(|block| {
+                            let chunk = block.load().unwrap();
+                            assert!(chunk.is_plain());
+                            chunk.bytes().len()
+                        })
+                        .sum();
+                    println!(
+                        "  read {bytes}: thaw {thawed:?} blocks {listed:?} ({}) load {:?}",
+                        blocks.len(),
+                        start.elapsed()
+                    );
+                    let start = Instant::now();
+                    let found = snapshot(&mut archive, &key);
+                    let last = found
+                        .parts
+                        .last()
+                        .unwrap()
+                        .blocks()
+                        .unwrap()
+                        .pop()
+                        .unwrap()
+                        .load()
+                        .unwrap();
+                    println!("  tail {:?} {}", start.elapsed(), last.line(0).bytes.len());
+                }
+                archive.end(&key, Some("x"));
+            }
+        }
+    }
+    let start = Instant::now();
+    let archive = Archive::open(root.path(), LIMITS).map(|_| ());
+    println!("open {:?} {archive:?}", start.elapsed());
 }

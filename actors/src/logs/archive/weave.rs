@@ -58,7 +58,7 @@ impl Frozen {
                 Ok(summary) => {
                     next = summary.next;
                     header = summary.header.or(header);
-                    ending = summary.ending.clone();
+                    ending.clone_from(&summary.ending);
                     if summary.first < summary.next {
                         parts.push(Part::Disk(segment));
                     }
