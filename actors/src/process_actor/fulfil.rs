@@ -103,17 +103,17 @@ impl ProcessActor {
         }
     }
 
-    /// Answers those whose child has lived a little, or serves no longer.
+    /// Answers those whose child has lived a little, or came to nothing.
     pub(super) fn tell_successes(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
-        let machine = &self.machine;
+        let is_off = self.turned_off().is_some();
         // Whoever hears of a roll-back wants to know what serves.
-        let falls_back = machine.falls_back();
-        let stays = |run| falls_back || machine.staying().any(|staying| staying.id == run);
-        let told: Vec<_> = self
-            .successes
-            .extract_if(.., |it| it.due <= now || !stays(it.run))
-            .collect();
+        let falls_back = self.machine.falls_back();
+        let crashes = &self.crashes;
+        let is_known = |it: &mut Success| {
+            it.due <= now || is_off || (crashes.of(it.run).is_some() && !falls_back)
+        };
+        let told: Vec<_> = self.successes.extract_if(.., is_known).collect();
         for success in told {
             let (verdict, attempt) = self.revised(&success);
             self.answer(success.ticket, verdict, &attempt, ctx);
@@ -147,15 +147,7 @@ impl ProcessActor {
             ..
         } = success;
         let Some((how, report)) = self.crashes.of(*run) else {
-            let verdict = match self.machine.state() {
-                State::Stopped { .. }
-                | State::Stopping {
-                    next: Next::Stopped(_),
-                } => Verdict::Stopped,
-                State::Gone | State::Stopping { next: Next::Gone } => Verdict::ShuttingDown,
-                _ => *verdict,
-            };
-            return (verdict, attempt.clone());
+            return (self.turned_off().unwrap_or(*verdict), attempt.clone());
         };
         let failure = Failure {
             run: *run,
@@ -169,6 +161,18 @@ impl ProcessActor {
         let mut attempt = attempt.clone();
         attempt.ended(report.clone());
         (verdict, attempt)
+    }
+
+    /// What became of any order, where nothing of this process is wanted any more.
+    fn turned_off(&self) -> Option<Verdict> {
+        match self.machine.state() {
+            State::Stopped { .. }
+            | State::Stopping {
+                next: Next::Stopped(_),
+            } => Some(Verdict::Stopped),
+            State::Gone | State::Stopping { next: Next::Gone } => Some(Verdict::ShuttingDown),
+            _ => None,
+        }
     }
 
     fn answer(

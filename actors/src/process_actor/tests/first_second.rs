@@ -49,8 +49,10 @@ async fn a_run_that_another_restart_replaces_was_a_success() {
     let (mut scene, first) = just_swapped().await;
     scene.passes(HALF).await;
     let second = restarts(&mut scene, 2, 3).await;
+    scene.passes(HALF).await;
     let first = first.await.unwrap();
     assert_eq!((first.ok, first.outcome), (true, Outcome::Restarted));
+    assert_eq!(first.run, Some(RunId(3)), "it serves now");
     assert_eq!(
         (first.build, first.exit, first.reason),
         (Some(BuildId(2)), None, None)
