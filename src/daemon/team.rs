@@ -170,6 +170,7 @@ impl Team {
             process.do_send(Restart {
                 mode: Mode::Release,
                 cause: Cause::Boot,
+                until: None,
             });
         }
     }

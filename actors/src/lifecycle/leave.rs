@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{ids::RunId, spec::Sockets};
 
-/// How many replaced children may serve the connections that they have; the oldest goes first.
-const MOST_DRAINING: usize = 3;
+/// How many replaced children may serve the connections that they have; the oldest goes first. Far
+/// more than anybody needs who waits for his restarts: connections are cut only to save the machine.
+pub(super) const MOST_DRAINING: usize = 64;
 
 impl Lifecycle {
     /// Tells a child to end.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    leave::MOST_DRAINING,
     tests::{DRAIN, GRACE, Life, STABLE, TIMEOUT, artifact, beside, probed, relayed, rust, serves},
     *,
 };
@@ -94,6 +95,25 @@ fn behind_a_relay_the_old_child_is_told_to_end_when_it_had_time_enough() {
     assert_eq!(life.passes(DRAIN), [Effect::Terminate { run: RunId(1) }]);
     life.passes(GRACE);
     assert!(life.effects(|it| matches!(it, Effect::Kill { run: RunId(1), .. })));
+}
+
+#[test]
+fn behind_a_relay_many_replaced_children_serve_side_by_side_before_the_oldest_must_go() {
+    let mut life = Life::ready(relayed());
+    let told = |it: &Effect| matches!(it, Effect::Terminate { .. });
+    let most = MOST_DRAINING as u64;
+    assert!(most >= 50, "fifty swaps in a row cut nobody off");
+    for run in 2..=most + 1 {
+        life.restarts(run);
+        life.built(run, Mode::Dev);
+        life.finds_ready(run);
+        assert!(!life.effects(told), "{run} replaces one that serves on");
+    }
+    life.restarts(most + 2);
+    life.built(most + 2, Mode::Dev);
+    life.finds_ready(most + 2);
+    assert!(life.effects(|it| matches!(it, Effect::Terminate { run: RunId(1) })));
+    assert_eq!(life.effects.iter().filter(|it| told(it)).count(), 1);
 }
 
 #[test]
@@ -376,6 +396,21 @@ fn a_ready_child_that_gives_no_sign_of_life_is_killed_and_that_is_a_crash() {
     assert_eq!(life.machine.deadline(), None, "once");
     life.exits(1, Exit::Signal(9));
     assert!(life.effects(|it| matches!(it, Effect::Crashed { .. })));
+}
+
+#[test]
+fn what_served_before_the_change_comes_back_also_where_an_older_one_served_longer() {
+    let mut life = Life::ready(probed(Sockets::Own));
+    life.passes(STABLE);
+    life.restarts(1);
+    life.built(2, Mode::Dev);
+    life.dies(1);
+    life.finds_ready(2);
+    life.restarts(2);
+    life.built(3, Mode::Dev);
+    life.dies(2);
+    life.exits(3, Exit::Code(101));
+    assert_eq!(Life::starts(&life.dies(3)), [(4, 2)], "build 2");
 }
 
 #[test]

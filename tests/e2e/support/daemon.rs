@@ -26,8 +26,11 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// The command that starts a daemon for this project.
     pub(crate) fn command(project: &Project) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_background-process-manager"));
+        // As from a shell, also where the tests run under `nohup` or in the background of a script.
+        let mut command = Command::new("/usr/bin/env");
         command
+            .arg("--default-signal=HUP,INT,QUIT")
+            .arg(env!("CARGO_BIN_EXE_background-process-manager"))
             .arg(project.dir())
             .env("XDG_STATE_HOME", project.state_home())
             .env_remove("CARGO_TARGET_DIR")
