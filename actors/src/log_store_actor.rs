@@ -101,11 +101,12 @@ struct Live {
 impl Live {
     /// Lines were stored: they are passed on, and whoever waits for one of them gets it.
     fn stored(&mut self, stretch: Stretch<'_>, outlet: &Outlet) {
-        let mut batch = outlet.batch(&self.prefix);
-        for line in stretch.lines() {
-            batch.line(line.bytes);
+        if outlet.is_read() {
+            let mut batch = outlet.batch(&self.prefix);
+            for line in stretch.lines() {
+                batch.line(line.bytes);
+            }
         }
-        drop(batch);
         if !self.awaited.is_empty() {
             for line in stretch.lines() {
                 self.awaited.stored(&line);

@@ -1,11 +1,14 @@
 //! The pipes of living children: when one has bytes, how much is read, when it is given up.
 
-use std::{io, os::fd::OwnedFd, rc::Rc};
+use std::{cell::Cell, io, os::fd::OwnedFd, rc::Rc, time::Duration};
 
 use actix::prelude::*;
 use futures_util::stream;
 use rustix::{io::ioctl_fionread, pipe::fcntl_setpipe_size};
-use tokio::net::unix::pipe::Receiver;
+use tokio::{
+    net::unix::pipe::Receiver,
+    time::{Instant, sleep_until},
+};
 
 use super::{LogStoreActor, Phase};
 use crate::logs::{LogKey, Stream, passthrough::Outlet};
@@ -20,8 +23,29 @@ pub(super) struct Pipe {
     key: LogKey,
     stream: Stream,
     receiver: Rc<Receiver>,
+    /// What the turns are like.
+    pace: Rc<Cell<Pace>>,
     /// The stream that tells when there is something to read.
     task: SpawnHandle,
+}
+
+/// How much a pipe brings.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// When its last turn ended.
+    last: Option<Instant>,
+    /// Whether that turn found so much that its writer may have had to wait.
+    full: bool,
+    /// How much a writer may print before it waits, in bytes.
+    capacity: usize,
+}
+
+impl Pace {
+    /// When its next turn is. Who prints line by line all the time wakes nobody for each of them: the
+    /// pipe has a moment to fill.
+    fn next(self) -> Option<Instant> {
+        self.last.filter(|_| !self.full).map(|last| last + GATHER)
+    }
 }
 
 /// A pipe has bytes, or has ended.
@@ -34,12 +58,32 @@ const TURN: usize = 4;
 /// How much a child may print before it is slowed, where the system permits. Not more: the capacity
 /// counts against the user's limit (64 MiB in all), beyond which all his new pipes become tiny.
 const CAPACITY: usize = 256 * 1024;
+/// The same for one who needed all of that: no pipe is larger without privileges.
+const LARGE: usize = 1024 * 1024;
+/// How long a pipe that was read has to fill: a line that follows nothing is seen at once, and the order
+/// of two streams is that of their reads.
+const GATHER: Duration = Duration::from_millis(1);
 
 /// What one read gave.
 enum Got {
     Bytes(usize),
     Nothing,
     End,
+}
+
+impl Pipe {
+    /// It was read, so many bytes.
+    fn had_turn(&self, got: usize) {
+        let mut pace = self.pace.get();
+        pace.full = got >= pace.capacity / 2;
+        if pace.full && pace.capacity < LARGE {
+            // A smaller pipe only means more turns.
+            let _ = fcntl_setpipe_size(&*self.receiver, LARGE);
+            pace.capacity = LARGE;
+        }
+        pace.last = Some(Instant::now());
+        self.pace.set(pace);
+    }
 }
 
 impl LogStoreActor {
@@ -67,7 +111,13 @@ impl LogStoreActor {
         let id = self.next_pipe;
         self.next_pipe = PipeId(id.0 + 1);
         let outlet = self.passthrough.outlet(stream).clone();
-        let task = ctx.add_stream(readiness(id, Rc::clone(&receiver), outlet));
+        let pace = Rc::new(Cell::new(Pace {
+            last: None,
+            full: false,
+            capacity: CAPACITY,
+        }));
+        let turns = readiness(id, Rc::clone(&receiver), outlet, Rc::clone(&pace));
+        let task = ctx.add_stream(turns);
         let key = key.clone();
         self.pipes.insert(
             id,
@@ -75,6 +125,7 @@ impl LogStoreActor {
                 key,
                 stream,
                 receiver,
+                pace,
                 task,
             },
         );
@@ -155,9 +206,10 @@ impl LogStoreActor {
 
 impl StreamHandler<Readable> for LogStoreActor {
     fn handle(&mut self, Readable(id): Readable, ctx: &mut Context<Self>) {
+        let mut got = 0;
         for _ in 0..TURN {
             match self.read(id) {
-                Got::Bytes(_) => {}
+                Got::Bytes(count) => got += count,
                 Got::Nothing => break,
                 Got::End => {
                     self.ended(id, ctx);
@@ -165,7 +217,9 @@ impl StreamHandler<Readable> for LogStoreActor {
                 }
             }
         }
-        if let Some(key) = self.pipes.get(&id).map(|pipe| pipe.key.clone()) {
+        if let Some(pipe) = self.pipes.get(&id) {
+            pipe.had_turn(got);
+            let key = pipe.key.clone();
             self.listen_for_silence(&key, ctx);
         }
     }
@@ -179,13 +233,22 @@ fn readiness(
     id: PipeId,
     receiver: Rc<Receiver>,
     outlet: Outlet,
+    pace: Rc<Cell<Pace>>,
 ) -> impl futures_util::Stream<Item = Readable> {
-    stream::unfold((receiver, outlet), move |(receiver, outlet)| async move {
-        // One turn each: in a flood, the other stream and the other pipes are not kept waiting.
-        tokio::task::yield_now().await;
-        outlet.room().await;
-        // An error shows again in the read that follows.
-        let _ = receiver.readable().await;
-        Some((Readable(id), (receiver, outlet)))
-    })
+    stream::unfold(
+        (receiver, outlet, pace),
+        move |(receiver, outlet, pace)| async move {
+            // One turn each: in a flood, the other stream and the other pipes are not kept waiting.
+            tokio::task::yield_now().await;
+            outlet.room().await;
+            // An error shows again in the read that follows.
+            let _ = receiver.readable().await;
+            if let Some(next) = pace.get().next()
+                && next > Instant::now()
+            {
+                sleep_until(next).await;
+            }
+            Some((Readable(id), (receiver, outlet, pace)))
+        },
+    )
 }

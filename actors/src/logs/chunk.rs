@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::logs::Stream;
 
@@ -191,10 +191,7 @@ impl Chunk {
 
     /// Adds a line. The caller begins a new chunk when this one [is full](Self::takes).
     pub fn push(&mut self, line: Line<'_>, at: SystemTime) {
-        if self.read.is_some() {
-            self.index = self.index().to_vec();
-            self.read = None;
-        }
+        self.make_writable();
         self.stamp(at);
         self.bytes.extend_from_slice(line.bytes);
         self.bytes.push(b'\n');
@@ -202,6 +199,47 @@ impl Chunk {
         self.index
             .push(entry(self.bytes.len(), line.stream, line.end));
         self.plain = OnceLock::new();
+    }
+
+    fn make_writable(&mut self) {
+        if self.read.is_some() {
+            self.index = self.index().to_vec();
+            self.read = None;
+        }
+    }
+
+    /// Adds whole lines, each with its newline, that [fit](Self::split).
+    pub fn push_all(&mut self, lines: &[u8], stream: Stream, at: SystemTime) {
+        if lines.is_empty() {
+            return;
+        }
+        self.make_writable();
+        self.stamp(at);
+        let before = (self.bytes.len(), self.index.len());
+        self.bytes.extend_from_slice(lines);
+        let ends = memchr_iter(b'\n', lines);
+        let entries = ends.map(|at| entry(before.0 + at + 1, stream, LineEnd::Newline));
+        self.index.extend(entries);
+        if stream == Stream::Stderr {
+            let added = self.index.len() - before.1;
+            self.stderr += u32::try_from(added).unwrap_or(u32::MAX);
+        }
+        self.plain = OnceLock::new();
+    }
+
+    /// Cuts whole lines, each with its newline, into those that still belong here and the rest. The
+    /// first line of a chunk always does.
+    #[must_use]
+    pub fn split<'b>(&self, lines: &'b [u8]) -> (&'b [u8], &'b [u8]) {
+        let room = Self::FULL.saturating_sub(self.bytes.len());
+        if lines.len() <= room {
+            return (lines, &[]);
+        }
+        let fits = memrchr(b'\n', &lines[..room]).or_else(|| {
+            let first = || memchr(b'\n', lines);
+            self.is_empty().then(first).flatten()
+        });
+        lines.split_at(fits.map_or(0, |last| last + 1))
     }
 
     fn stamp(&mut self, at: SystemTime) {

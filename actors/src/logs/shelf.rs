@@ -8,7 +8,7 @@ use crate::{
     logs::{
         Source, Stream,
         chunk::{Chunk, Line, LineEnd, Stretch},
-        intake::Intake,
+        intake::{Intake, Piece},
         part::Part,
     },
     spec::Mode,
@@ -172,9 +172,7 @@ impl Log {
         then: &mut impl FnMut(Stretch<'_>),
     ) {
         let (intake, mut store) = self.parts(stream, moment.at);
-        intake.take(bytes, moment.now, &mut |line, end| {
-            store.push(line, end, then);
-        });
+        intake.take(bytes, moment.now, &mut |piece| store.push(piece, then));
         store.finish(then);
     }
 
@@ -187,9 +185,7 @@ impl Log {
         then: &mut impl FnMut(Stretch<'_>),
     ) {
         let (intake, mut store) = self.parts(stream, at);
-        intake.flush(end, &mut |line, end| {
-            store.push(line, end, then);
-        });
+        intake.flush(end, &mut |piece| store.push(piece, then));
         store.finish(then);
     }
 
@@ -290,18 +286,36 @@ struct Store<'a> {
 }
 
 impl Store<'_> {
-    fn push(&mut self, bytes: &[u8], end: LineEnd, then: &mut impl FnMut(Stretch<'_>)) {
-        if !self.open.takes(bytes.len()) {
-            self.finish(then);
-            let next = Chunk::like(self.open);
-            let mut full = std::mem::replace(self.open, next);
-            full.seal();
-            *self.full_size += full.size();
-            self.full.push_back(Arc::new(full));
-            self.from = 0;
-        }
+    fn push(&mut self, piece: Piece<'_>, then: &mut impl FnMut(Stretch<'_>)) {
         let stream = self.stream;
-        self.open.push(Line { bytes, stream, end }, self.at);
+        match piece {
+            Piece::Line(bytes, end) => {
+                if !self.open.takes(bytes.len()) {
+                    self.roll(then);
+                }
+                self.open.push(Line { bytes, stream, end }, self.at);
+            }
+            Piece::Lines(mut whole) => loop {
+                let (fits, rest) = self.open.split(whole);
+                self.open.push_all(fits, stream, self.at);
+                if rest.is_empty() {
+                    return;
+                }
+                self.roll(then);
+                whole = rest;
+            },
+        }
+    }
+
+    /// Begins a new chunk.
+    fn roll(&mut self, then: &mut impl FnMut(Stretch<'_>)) {
+        self.finish(then);
+        let next = Chunk::like(self.open);
+        let mut full = std::mem::replace(self.open, next);
+        full.seal();
+        *self.full_size += full.size();
+        self.full.push_back(Arc::new(full));
+        self.from = 0;
     }
 
     /// Hands on what was stored in the open chunk.

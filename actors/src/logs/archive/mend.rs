@@ -9,7 +9,11 @@ use std::{fs::File, io, ops::Range, os::unix::fs::FileExt};
 use tokio::time::Instant;
 
 use super::record::{Ending, HEADER, Header, Lines, RECORD, Record};
-use crate::logs::{Stream, chunk::LineEnd, intake::Intake};
+use crate::logs::{
+    Stream,
+    chunk::LineEnd,
+    intake::{Intake, Piece},
+};
 
 /// What is known of a log file.
 #[derive(Debug, Default)]
@@ -167,9 +171,9 @@ impl State<'_> {
             let piece = &mut buffer[..length];
             self.text.file.read_exact_at(piece, from)?;
             from += length as u64;
-            intake.take(piece, now, &mut |line, end| found.add(line.len(), end));
+            intake.take(piece, now, &mut |piece| found.take(piece));
         }
-        intake.flush(LineEnd::End, &mut |line, end| found.add(line.len(), end));
+        intake.flush(LineEnd::End, &mut |piece| found.take(piece));
         Ok(found.lines)
     }
 }
@@ -182,6 +186,17 @@ struct Found {
 }
 
 impl Found {
+    fn take(&mut self, piece: Piece<'_>) {
+        match piece {
+            Piece::Line(line, end) => self.add(line.len(), end),
+            Piece::Lines(whole) => {
+                for line in whole.split_inclusive(|&byte| byte == b'\n') {
+                    self.add(line.len() - 1, LineEnd::Newline);
+                }
+            }
+        }
+    }
+
     fn add(&mut self, length: usize, end: LineEnd) {
         let whole = end == LineEnd::Newline;
         let length = u32::try_from(length + usize::from(whole)).unwrap_or(u32::MAX);
