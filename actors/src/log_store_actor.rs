@@ -23,6 +23,7 @@ mod answer;
 mod awaited;
 mod errors;
 mod kept;
+mod pace;
 mod pipes;
 mod requests;
 

@@ -1,16 +1,27 @@
 //! The pipes of living children: when one has bytes, how much is read, when it is given up.
 
-use std::{cell::Cell, io, os::fd::OwnedFd, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    os::fd::OwnedFd,
+    rc::Rc,
+};
 
 use actix::prelude::*;
 use futures_util::stream;
-use rustix::{io::ioctl_fionread, pipe::fcntl_setpipe_size};
+use rustix::{
+    io::{ioctl_fionbio, ioctl_fionread},
+    pipe::fcntl_setpipe_size,
+};
 use tokio::{
     net::unix::pipe::Receiver,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep},
 };
 
-use super::{LogStoreActor, Phase};
+use super::{
+    LogStoreActor, Phase,
+    pace::{GATHER, Pace, Wait},
+};
 use crate::logs::{LogKey, Stream, passthrough::Outlet};
 
 /// Names one pipe. Never reused.
@@ -22,30 +33,9 @@ pub(super) struct PipeId(u64);
 pub(super) struct Pipe {
     key: LogKey,
     stream: Stream,
-    receiver: Rc<Receiver>,
-    /// What the turns are like.
-    pace: Rc<Cell<Pace>>,
+    output: Rc<Output>,
     /// The stream that tells when there is something to read.
     task: SpawnHandle,
-}
-
-/// How much a pipe brings.
-#[derive(Clone, Copy, Debug)]
-struct Pace {
-    /// When its last turn ended.
-    last: Option<Instant>,
-    /// Whether that turn found so much that its writer may have had to wait.
-    full: bool,
-    /// How much a writer may print before it waits, in bytes.
-    capacity: usize,
-}
-
-impl Pace {
-    /// When its next turn is. Who prints line by line all the time wakes nobody for each of them: the
-    /// pipe has a moment to fill.
-    fn next(self) -> Option<Instant> {
-        self.last.filter(|_| !self.full).map(|last| last + GATHER)
-    }
 }
 
 /// A pipe has bytes, or has ended.
@@ -60,10 +50,6 @@ const TURN: usize = 4;
 const CAPACITY: usize = 256 * 1024;
 /// The same for one who needed all of that: no pipe is larger without privileges.
 const LARGE: usize = 1024 * 1024;
-/// How long a pipe that was read has to fill: a line that follows nothing is seen at once, and the order
-/// of two streams is that of their reads.
-const GATHER: Duration = Duration::from_millis(1);
-
 /// What one read gave.
 enum Got {
     Bytes(usize),
@@ -71,17 +57,72 @@ enum Got {
     End,
 }
 
-impl Pipe {
-    /// It was read, so many bytes.
+/// What is read, and how it is waited for.
+#[derive(Debug)]
+struct Output {
+    pipe: OwnedFd,
+    pace: Cell<Pace>,
+    /// The event that it can be read. As long as it is there, the kernel does work for every write.
+    event: RefCell<Option<Rc<Receiver>>>,
+}
+
+impl Output {
+    fn new(pipe: OwnedFd) -> io::Result<Self> {
+        ioctl_fionbio(&pipe, true)?;
+        Ok(Self {
+            pipe,
+            pace: Cell::new(Pace::new(CAPACITY)),
+            event: RefCell::default(),
+        })
+    }
+
+    async fn can_be_read(&self) {
+        if self.pace.get().wait != Wait::Event {
+            self.event.take();
+        }
+        match self.pace.get().wait {
+            Wait::Event => match self.event() {
+                Ok(event) => {
+                    // An error shows again in the read that follows.
+                    let _ = event.readable().await;
+                }
+                Err(error) => {
+                    log::warn!("cannot wait for a pipe, so it is read all the time: {error}");
+                    sleep(GATHER).await;
+                }
+            },
+            Wait::Moment => sleep(GATHER).await,
+            Wait::No => {}
+        }
+    }
+
+    fn event(&self) -> io::Result<Rc<Receiver>> {
+        let mut event = self.event.borrow_mut();
+        if let Some(event) = &*event {
+            return Ok(Rc::clone(event));
+        }
+        let new = Rc::new(Receiver::from_owned_fd(self.pipe.try_clone()?)?);
+        *event = Some(Rc::clone(&new));
+        Ok(new)
+    }
+
+    /// One read. The event, where there is one, has to know what it gave.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &*self.event.borrow() {
+            Some(event) => event.try_read(buffer),
+            None => Ok(rustix::io::read(&self.pipe, buffer)?),
+        }
+    }
+
+    /// A turn brought so many bytes.
     fn had_turn(&self, got: usize) {
         let mut pace = self.pace.get();
-        pace.full = got >= pace.capacity / 2;
-        if pace.full && pace.capacity < LARGE {
+        pace.had_turn(got, Instant::now());
+        if pace.wait == Wait::No && pace.capacity < LARGE {
             // A smaller pipe only means more turns.
-            let _ = fcntl_setpipe_size(&*self.receiver, LARGE);
+            let _ = fcntl_setpipe_size(&self.pipe, LARGE);
             pace.capacity = LARGE;
         }
-        pace.last = Some(Instant::now());
         self.pace.set(pace);
     }
 }
@@ -97,8 +138,8 @@ impl LogStoreActor {
     ) {
         // A smaller pipe only means more turns.
         let _ = fcntl_setpipe_size(&output, CAPACITY);
-        let receiver = match Receiver::from_owned_fd(output) {
-            Ok(receiver) => Rc::new(receiver),
+        let output = match Output::new(output) {
+            Ok(output) => Rc::new(output),
             Err(error) => {
                 log::error!("{}: cannot read its {stream:?}: {error}", key.process);
                 return;
@@ -111,12 +152,7 @@ impl LogStoreActor {
         let id = self.next_pipe;
         self.next_pipe = PipeId(id.0 + 1);
         let outlet = self.passthrough.outlet(stream).clone();
-        let pace = Rc::new(Cell::new(Pace {
-            last: None,
-            full: false,
-            capacity: CAPACITY,
-        }));
-        let turns = readiness(id, Rc::clone(&receiver), outlet, Rc::clone(&pace));
+        let turns = readiness(id, Rc::clone(&output), outlet);
         let task = ctx.add_stream(turns);
         let key = key.clone();
         self.pipes.insert(
@@ -124,8 +160,7 @@ impl LogStoreActor {
             Pipe {
                 key,
                 stream,
-                receiver,
-                pace,
+                output,
                 task,
             },
         );
@@ -137,8 +172,8 @@ impl LogStoreActor {
         let of_log = self.pipes.iter().filter(|(_, pipe)| pipe.key == *key);
         let pipes: Vec<PipeId> = of_log.map(|(id, _)| *id).collect();
         for id in pipes {
-            let receiver = self.pipes.get(&id).map(|pipe| Rc::clone(&pipe.receiver));
-            let held = receiver.and_then(|receiver| ioctl_fionread(&*receiver).ok());
+            let output = self.pipes.get(&id).map(|pipe| Rc::clone(&pipe.output));
+            let held = output.and_then(|output| ioctl_fionread(&output.pipe).ok());
             let mut left = held
                 .and_then(|bytes| usize::try_from(bytes).ok())
                 .unwrap_or(0);
@@ -159,19 +194,13 @@ impl LogStoreActor {
 
     /// One read, stored.
     fn read(&mut self, id: PipeId) -> Got {
-        let Some(Pipe {
-            key,
-            stream,
-            receiver,
-            ..
-        }) = self.pipes.get(&id)
-        else {
+        let Some(pipe) = self.pipes.get(&id) else {
             return Got::Nothing;
         };
-        let (key, stream) = (key.clone(), *stream);
+        let (key, stream, output) = (pipe.key.clone(), pipe.stream, Rc::clone(&pipe.output));
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(READ, 0);
-        let got = match receiver.try_read(&mut buffer) {
+        let got = match output.read(&mut buffer) {
             Ok(0) => Got::End,
             Ok(count) => {
                 self.take(&key, stream, &buffer[..count]);
@@ -218,7 +247,7 @@ impl StreamHandler<Readable> for LogStoreActor {
             }
         }
         if let Some(pipe) = self.pipes.get(&id) {
-            pipe.had_turn(got);
+            pipe.output.had_turn(got);
             let key = pipe.key.clone();
             self.listen_for_silence(&key, ctx);
         }
@@ -231,24 +260,14 @@ impl StreamHandler<Readable> for LogStoreActor {
 /// Tells each time the pipe can be read, at the pace at which it is read.
 fn readiness(
     id: PipeId,
-    receiver: Rc<Receiver>,
+    output: Rc<Output>,
     outlet: Outlet,
-    pace: Rc<Cell<Pace>>,
 ) -> impl futures_util::Stream<Item = Readable> {
-    stream::unfold(
-        (receiver, outlet, pace),
-        move |(receiver, outlet, pace)| async move {
-            // One turn each: in a flood, the other stream and the other pipes are not kept waiting.
-            tokio::task::yield_now().await;
-            outlet.room().await;
-            // An error shows again in the read that follows.
-            let _ = receiver.readable().await;
-            if let Some(next) = pace.get().next()
-                && next > Instant::now()
-            {
-                sleep_until(next).await;
-            }
-            Some((Readable(id), (receiver, outlet, pace)))
-        },
-    )
+    stream::unfold((output, outlet), move |(output, outlet)| async move {
+        // One turn each: in a flood, the other stream and the other pipes are not kept waiting.
+        tokio::task::yield_now().await;
+        outlet.room().await;
+        output.can_be_read().await;
+        Some((Readable(id), (output, outlet)))
+    })
 }
