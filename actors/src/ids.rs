@@ -108,8 +108,14 @@ impl<T: From<u64>> Sequence<T> {
     /// A series whose first id is 1.
     #[must_use]
     pub fn new() -> Self {
+        Self::after(0)
+    }
+
+    /// A series that goes on behind this number.
+    #[must_use]
+    pub fn after(last: u64) -> Self {
         Self {
-            last: Arc::default(),
+            last: Arc::new(AtomicU64::new(last)),
             kind: std::marker::PhantomData,
         }
     }
@@ -136,5 +142,18 @@ impl<T> Sequence<T> {
 impl<T: From<u64>> Default for Sequence<T> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_goes_on_where_an_earlier_one_ended_and_clones_share_it() {
+        let series = Sequence::<RunId>::after(41);
+        let clone = series.clone();
+        assert_eq!((series.next(), clone.next()), (RunId(42), RunId(43)));
+        assert_eq!(Sequence::<RunId>::new().next(), RunId(1));
     }
 }

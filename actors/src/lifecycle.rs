@@ -129,6 +129,20 @@ impl Lifecycle {
         self.serving().into_iter().chain(under_proof)
     }
 
+    /// Whether the last good artifact is on its way to take the place of one that failed.
+    #[must_use]
+    pub fn falls_back(&self) -> bool {
+        matches!(
+            self.state,
+            State::Stopping {
+                next: Next::Prove(_, Trial::Fallback(_))
+            } | State::Proving {
+                trial: Trial::Fallback(_),
+                ..
+            }
+        )
+    }
+
     /// The build that is to take the place of what serves, as soon as it has proved itself.
     #[must_use]
     pub fn upcoming(&self) -> Option<BuildId> {

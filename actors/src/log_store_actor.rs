@@ -8,6 +8,8 @@
 //! | readiness probes | `AwaitLine` |
 //! | the daemon | [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
 //!
+//! Lines go to the history on disk, where there is one, before anybody sees them.
+//!
 //! It lives on a thread of its own and knows neither children nor builds, only pipes and keys. It
 //! waits for nobody: searches run elsewhere on a snapshot, and what it passes on is queued.
 //!
@@ -20,6 +22,8 @@
 mod answer;
 mod awaited;
 mod errors;
+mod kept;
+mod pace;
 mod pipes;
 mod requests;
 
@@ -43,6 +47,7 @@ use crate::{
     ids::ProcessName,
     logs::{
         LogKey, Source, Stream,
+        archive::Archive,
         chunk::{LineEnd, Stretch},
         passthrough::{Outlet, Passthrough},
         shelf::{Limits, Log, Moment, Shelf},
@@ -61,7 +66,12 @@ const SEARCHES: usize = 2;
 /// Every line of every run and build.
 #[derive(Debug)]
 pub struct LogStoreActor {
-    limits: Limits,
+    /// What is kept in memory of the runs of a process.
+    runs: Limits,
+    /// And of its builds.
+    builds: Limits,
+    /// What is kept on disk.
+    archive: Option<Archive>,
     passthrough: Passthrough,
     shelves: HashMap<(ProcessName, LogKind), Shelf>,
     /// The logs that still take lines.
@@ -92,11 +102,12 @@ struct Live {
 impl Live {
     /// Lines were stored: they are passed on, and whoever waits for one of them gets it.
     fn stored(&mut self, stretch: Stretch<'_>, outlet: &Outlet) {
-        let mut batch = outlet.batch(&self.prefix);
-        for line in stretch.lines() {
-            batch.line(line.bytes);
+        if outlet.is_read() {
+            let mut batch = outlet.batch(&self.prefix);
+            for line in stretch.lines() {
+                batch.line(line.bytes);
+            }
         }
-        drop(batch);
         if !self.awaited.is_empty() {
             for line in stretch.lines() {
                 self.awaited.stored(&line);
@@ -127,7 +138,9 @@ impl LogStoreActor {
     #[must_use]
     pub fn with_limits(passthrough: Passthrough, limits: Limits) -> Self {
         Self {
-            limits,
+            runs: limits,
+            builds: limits,
+            archive: None,
             passthrough,
             shelves: HashMap::new(),
             live: HashMap::new(),
@@ -138,8 +151,27 @@ impl LogStoreActor {
         }
     }
 
+    /// A store that keeps a history on disk, if there is one, and so much in memory of the runs and
+    /// of the builds of each process.
+    #[must_use]
+    pub fn with_archive(
+        passthrough: Passthrough,
+        (runs, builds): (Limits, Limits),
+        archive: Option<Archive>,
+    ) -> Self {
+        Self {
+            runs,
+            builds,
+            archive,
+            ..Self::new(passthrough)
+        }
+    }
+
     fn shelf(&mut self, process: &ProcessName, kind: LogKind) -> &mut Shelf {
-        let limits = self.limits;
+        let limits = match kind {
+            LogKind::Runs => self.runs,
+            LogKind::Builds => self.builds,
+        };
         self.shelves
             .entry((process.clone(), kind))
             .or_insert_with(|| Shelf::new(limits))
@@ -177,7 +209,11 @@ impl LogStoreActor {
         };
         if let Some(log) = logs.log_mut(key.source) {
             let outlet = self.passthrough.outlet(stream);
+            let archive = &mut self.archive;
             log.take(stream, bytes, moment, &mut |stretch| {
+                if let Some(archive) = archive {
+                    archive.append(key, &stretch);
+                }
                 live.stored(stretch, outlet);
             });
         }
@@ -193,7 +229,11 @@ impl LogStoreActor {
         };
         if let Some(log) = logs.log_mut(key.source) {
             let outlet = self.passthrough.outlet(stream);
+            let archive = &mut self.archive;
             log.flush(stream, end, SystemTime::now(), &mut |stretch| {
+                if let Some(archive) = archive {
+                    archive.append(key, &stretch);
+                }
                 live.stored(stretch, outlet);
             });
         }
@@ -304,7 +344,12 @@ impl LogStoreActor {
         if let Some(alarm) = live.silence {
             ctx.cancel_future(alarm);
         }
-        let log = left.or_else(|| self.log(key));
+        let place = place(key);
+        let log = left.or_else(|| self.shelves.get(&place)?.log(key.source));
+        if let Some(archive) = &mut self.archive {
+            let given_up = left.map(|_| "no longer recorded");
+            archive.end(key, log.and_then(Log::ending).or(given_up));
+        }
         for (count, asker) in live.waiting {
             // Who asked may be gone.
             let _ = asker.send(log.map(|log| last_lines(log, count)).unwrap_or_default());

@@ -1,6 +1,7 @@
 //! The log store's messages: what producers send and what readers ask. The rooms below hold the
 //! lines and pass them on; what they have in common is that they know no actor.
 
+pub mod archive;
 pub mod chunk;
 pub(crate) mod intake;
 pub mod level;

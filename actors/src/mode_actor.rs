@@ -107,6 +107,7 @@ impl ModeActor {
                 process.do_send(Restart {
                     mode: Mode::Release,
                     cause: Cause::Idle,
+                    until: None,
                 });
             }
         }

@@ -40,7 +40,7 @@ use crate::{
         Stopped, TreeEnded,
     },
     relay::Route,
-    report::{BuildOutcome, EventKind, RestartReport},
+    report::{BuildOutcome, EventKind},
     restart::{Asker, Board, ModeChanged, Snapshot},
     sockets::Doors,
     spec::{Mode, ProcessSpec},
@@ -54,8 +54,9 @@ mod tell;
 #[cfg(test)]
 mod tests;
 
-use answer::{Attempt, Wish};
+use answer::Attempt;
 use child::Child;
+use fulfil::{Crashes, Promise, Success};
 
 /// Whom a process talks to.
 #[derive(Clone)]
@@ -116,7 +117,10 @@ pub struct ProcessActor {
     live: HashMap<RunId, Child>,
     history: History,
     tickets: Sequence<Ticket>,
-    promises: BTreeMap<Ticket, (Wish, oneshot::Sender<RestartReport>)>,
+    promises: BTreeMap<Ticket, Promise>,
+    /// What is told in a moment.
+    successes: Vec<Success>,
+    crashes: Crashes,
     /// What the newest job came to, for the callers who wait for it.
     attempt: Attempt,
     /// The run that was started last, and its program.
@@ -152,6 +156,8 @@ impl ProcessActor {
             history,
             tickets: Sequence::new(),
             promises: BTreeMap::new(),
+            successes: Vec::new(),
+            crashes: Crashes::default(),
             attempt: Attempt::default(),
             newest: None,
             left_at: None,
@@ -191,6 +197,7 @@ impl ProcessActor {
         for (ticket, verdict, attempt) in answers {
             self.fulfil(ticket, verdict, &attempt, ctx);
         }
+        self.tell_successes(ctx);
         self.set_alarm(ctx);
     }
 
@@ -215,12 +222,12 @@ impl ProcessActor {
                 .ports
                 .cancel_build
                 .do_send(CancelBuild { process, job }),
-            Effect::Drain { run } => self.drain(run, ctx),
+            Effect::Drain { run } => {
+                self.note_pause();
+                self.drain(run, ctx);
+            }
             Effect::Terminate { run } => {
-                // Where another one serves, nobody notices.
-                if self.machine.accepting().is_none() {
-                    self.left_at = Some(Instant::now());
-                }
+                self.note_pause();
                 if let Some(child) = self.live.get(&run) {
                     self.ports.children.terminate(child.tree);
                 }
@@ -233,6 +240,7 @@ impl ProcessActor {
             Effect::Crashed { run, exit } => {
                 self.widen();
                 let exit_report = self.history.crashed(run, exit).clone();
+                self.crashes.add(exit, exit_report.clone());
                 self.attempt.ended(exit_report);
                 self.ports.crashed.do_send(Crashed { process, run, exit });
             }
@@ -262,6 +270,14 @@ impl ProcessActor {
                 }
             }
             Effect::Start { .. } | Effect::Answer { .. } | Effect::BackingOff { .. } => {}
+        }
+    }
+
+    /// A child leaves: from now on connections wait or are refused. Where another one serves, nobody
+    /// notices.
+    fn note_pause(&mut self) {
+        if self.machine.accepting().is_none() {
+            self.left_at.get_or_insert_with(Instant::now);
         }
     }
 

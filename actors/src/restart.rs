@@ -33,13 +33,18 @@ pub struct Restart {
     pub mode: Mode,
     /// Why.
     pub cause: Cause,
+    /// When whoever asked for it will wait no longer.
+    pub until: Option<Instant>,
 }
 
 /// Command: run the process that was stopped, in the mode it had; build it first. A process that runs
 /// already is left alone.
 #[derive(Clone, Copy, Debug, actix::Message)]
 #[rtype(result = "Result<Pending, ShuttingDown>")]
-pub struct Start;
+pub struct Start {
+    /// When whoever asked for it will wait no longer.
+    pub until: Option<Instant>,
+}
 
 /// Command: end the process and keep it stopped, across crashes and idle changes, until somebody
 /// starts or restarts it. The outcome arrives when nobody of it is left.

@@ -87,6 +87,30 @@ impl ProcessSpec {
     }
 }
 
+/// What is kept of the output of all processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Bytes on disk for one process, its runs and builds together; at least 1 MiB.
+    pub keep_bytes: u64,
+    /// How many days a log is kept on disk; 0 keeps it however old it is.
+    pub keep_days: u32,
+    /// Bytes of memory for the logs of all processes.
+    pub memory_bytes: u64,
+    /// Whether there is a history on disk.
+    pub disk: bool,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            keep_bytes: 256 << 20,
+            keep_days: 14,
+            memory_bytes: 64 << 20,
+            disk: true,
+        }
+    }
+}
+
 /// What connects a process to its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sockets {

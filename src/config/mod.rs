@@ -26,7 +26,7 @@ use std::{
     time::Duration,
 };
 
-use bpm_actors::spec::ProcessSpec;
+use bpm_actors::spec::{LogSettings, ProcessSpec};
 
 pub use self::{
     load::{EXAMPLE, LoadError},
@@ -48,6 +48,8 @@ pub struct Config {
     /// How long nobody must have worked on the project before it goes back to release builds; at
     /// least a millisecond, at most a year.
     pub dev_timeout: Duration,
+    /// What is kept of the output of all processes.
+    pub logs: LogSettings,
     /// The processes, in the order of the file; at least one.
     pub processes: Vec<ProcessSpec>,
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use bpm_actors::spec::{CrashPolicy, ProcessSpec};
+use bpm_actors::spec::{CrashPolicy, LogSettings, ProcessSpec};
 use toml::de::DeTable;
 
 use super::{
@@ -75,6 +75,7 @@ fn read(fields: &[Entry<'_>], project: &Path, report: &mut Report<'_>) -> Option
         processes: read_processes(processes?, project, waits.policy(), &mut claims, report),
         mcp_port: mcp_port?,
         dev_timeout: dev_timeout.unwrap_or(DEV_TIMEOUT).max(LEAST_TIMEOUT),
+        logs: LogSettings::default(),
     })
 }
 

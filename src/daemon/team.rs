@@ -8,7 +8,11 @@ use bpm_actors::{
     builder_actor::{BuildLog, BuilderActor, Enlist},
     ids::Sequence,
     log_store_actor::LogStoreActor,
-    logs::passthrough::Passthrough,
+    logs::{
+        archive::{Archive, ArchiveLimits},
+        passthrough::Passthrough,
+        shelf::Limits,
+    },
     mode_actor::{ModeActor, Watch},
     process_actor::{Ports, ProcessActor},
     reaper::Reaper,
@@ -49,8 +53,15 @@ impl Team {
         outputs: Passthrough,
     ) -> (Self, Service) {
         let log_thread = Arbiter::new();
-        let logs =
-            LogStoreActor::start_in_arbiter(&log_thread.handle(), |_| LogStoreActor::new(outputs));
+        let archive = history(&config, state_dir);
+        let last = archive
+            .as_ref()
+            .map_or((0, 0), |archive| (archive.last_run(), archive.last_build()));
+        let (runs, builds) = (Sequence::after(last.0), Sequence::after(last.1));
+        let memory = Limits::divided(config.logs.memory_bytes, config.processes.len());
+        let logs = LogStoreActor::start_in_arbiter(&log_thread.handle(), move |_| {
+            LogStoreActor::with_archive(outputs, memory, archive)
+        });
         let (mode, release_at) = ModeActor::new(config.dev_timeout);
         let mode = mode.start();
         let environment = BaseEnvironment::of_daemon(std::env::vars_os());
@@ -68,12 +79,11 @@ impl Team {
             project,
             environment.clone(),
             children.clone(),
-            Sequence::new(),
+            builds,
             build_log,
         )
         .start();
 
-        let runs = Sequence::new();
         let mut processes = Vec::new();
         let mut members = Vec::new();
         for spec in config.processes.into_iter().map(Arc::new) {
@@ -160,6 +170,7 @@ impl Team {
             process.do_send(Restart {
                 mode: Mode::Release,
                 cause: Cause::Boot,
+                until: None,
             });
         }
     }
@@ -176,6 +187,21 @@ impl Team {
         let closed = self.logs.send(Shutdown).timeout(LAST_LINES);
         if closed.await.is_err() {
             log::warn!("the last lines of the processes may be missing");
+        }
+    }
+}
+
+/// The history on disk, where there is to be one. The daemon works without it as well.
+fn history(config: &Config, state_dir: &Path) -> Option<Archive> {
+    if !config.logs.disk {
+        return None;
+    }
+    let opened = Archive::open(&state_dir.join("logs"), ArchiveLimits::from(&config.logs));
+    match opened {
+        Ok(archive) => Some(archive),
+        Err(error) => {
+            log::warn!("{error}; there is no history on disk");
+            None
         }
     }
 }

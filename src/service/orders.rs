@@ -43,8 +43,9 @@ impl Service {
     ) -> Result<RestartReport, ServiceError> {
         let member = self.member(process)?;
         let began = Instant::now();
-        let mut outcome = std::pin::pin!(outcome(order, member));
-        let mut time_up = std::pin::pin!(sleep_until(began + patience));
+        let until = began + patience;
+        let mut outcome = std::pin::pin!(outcome(order, member, until));
+        let mut time_up = std::pin::pin!(sleep_until(until));
         let mut beat = interval(Self::BEAT);
         loop {
             // In this order: an outcome that is there is worth more than a clock that ran out.
@@ -65,7 +66,11 @@ impl Service {
 }
 
 /// Gives the order and waits for what comes of it.
-async fn outcome(order: Order, member: &Member) -> Result<RestartReport, ServiceError> {
+async fn outcome(
+    order: Order,
+    member: &Member,
+    until: Instant,
+) -> Result<RestartReport, ServiceError> {
     let silent = || ServiceError::ProcessSilent {
         process: member.name.clone(),
     };
@@ -75,8 +80,9 @@ async fn outcome(order: Order, member: &Member) -> Result<RestartReport, Service
         Order::Restart => tokio::spawn(member.restart.send(Restart {
             mode: Mode::Dev,
             cause: Cause::Requested,
+            until: Some(until),
         })),
-        Order::Start => tokio::spawn(member.start.send(Start)),
+        Order::Start => tokio::spawn(member.start.send(Start { until: Some(until) })),
         Order::Stop(by) => tokio::spawn(member.stop.send(Stop { by })),
     };
     match given.await {

@@ -86,10 +86,10 @@ impl Lifecycle {
         }
     }
 
-    /// A run is replaced although nothing is wrong with it.
+    /// A run is replaced although nothing is wrong with it: who goes back expects the code before the
+    /// change, also where there is an older one that served for longer.
     pub(super) fn note_replaced(&mut self, run: &Run) {
-        let stable = (self.good.as_ref()).is_some_and(|good| good.proof == Proof::Stable);
-        if run.ready_at.is_some() && !stable {
+        if run.ready_at.is_some() {
             self.good = Some(Good {
                 artifact: run.artifact.clone(),
                 proof: Proof::Ready,

@@ -399,6 +399,21 @@ fn a_ready_child_that_gives_no_sign_of_life_is_killed_and_that_is_a_crash() {
 }
 
 #[test]
+fn what_served_before_the_change_comes_back_also_where_an_older_one_served_longer() {
+    let mut life = Life::ready(probed(Sockets::Own));
+    life.passes(STABLE);
+    life.restarts(1);
+    life.built(2, Mode::Dev);
+    life.dies(1);
+    life.finds_ready(2);
+    life.restarts(2);
+    life.built(3, Mode::Dev);
+    life.dies(2);
+    life.exits(3, Exit::Code(101));
+    assert_eq!(Life::starts(&life.dies(3)), [(4, 2)], "build 2");
+}
+
+#[test]
 fn the_idle_change_swaps_like_a_restart_and_a_failed_one_leaves_dev_running() {
     let mut life = Life::ready(beside());
     life.restarts(1);

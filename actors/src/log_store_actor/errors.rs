@@ -6,7 +6,7 @@ use actix::prelude::*;
 
 use super::{LogStoreActor, answer::Answer, requests::Abandons};
 use crate::{
-    logs::{DescribeErrorLines, LogKey, shelf::Snapshot},
+    logs::{DescribeErrorLines, LogKey, archive::weave::Frozen},
     search::error_lines::error_lines,
 };
 
@@ -32,6 +32,7 @@ impl Handler<DescribeErrorLines> for LogStoreActor {
             let abandoned = Arc::new(AtomicBool::new(false));
             let asker = Abandons(Arc::clone(&abandoned));
             let work = tokio::task::spawn_blocking(move || {
+                let (log, unlike) = (log.thaw(), unlike.map(Frozen::thaw));
                 let lines = error_lines(&log, unlike.as_ref(), count, &abandoned);
                 drop(permit);
                 lines
@@ -45,7 +46,7 @@ impl Handler<DescribeErrorLines> for LogStoreActor {
 
 /// Question of the store to itself: two logs as they are now.
 #[derive(Message)]
-#[rtype(result = "(Option<Snapshot>, Option<Snapshot>)")]
+#[rtype(result = "(Option<Frozen>, Option<Frozen>)")]
 struct FreezeBoth {
     key: LogKey,
     unlike: Option<LogKey>,
@@ -59,7 +60,8 @@ impl Handler<FreezeBoth> for LogStoreActor {
         FreezeBoth { key, unlike }: FreezeBoth,
         _: &mut Self::Context,
     ) -> Self::Result {
-        let frozen = |key: &LogKey| Some(self.log(key)?.snapshot());
-        MessageResult((frozen(&key), unlike.as_ref().and_then(frozen)))
+        let log = self.freeze(&key);
+        let unlike = unlike.and_then(|key| self.freeze(&key));
+        MessageResult((log, unlike))
     }
 }

@@ -1,13 +1,27 @@
 //! The pipes of living children: when one has bytes, how much is read, when it is given up.
 
-use std::{io, os::fd::OwnedFd, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    os::fd::OwnedFd,
+    rc::Rc,
+};
 
 use actix::prelude::*;
 use futures_util::stream;
-use rustix::{io::ioctl_fionread, pipe::fcntl_setpipe_size};
-use tokio::net::unix::pipe::Receiver;
+use rustix::{
+    io::{ioctl_fionbio, ioctl_fionread},
+    pipe::fcntl_setpipe_size,
+};
+use tokio::{
+    net::unix::pipe::Receiver,
+    time::{Instant, sleep},
+};
 
-use super::{LogStoreActor, Phase};
+use super::{
+    LogStoreActor, Phase,
+    pace::{GATHER, Pace, Wait},
+};
 use crate::logs::{LogKey, Stream, passthrough::Outlet};
 
 /// Names one pipe. Never reused.
@@ -19,7 +33,7 @@ pub(super) struct PipeId(u64);
 pub(super) struct Pipe {
     key: LogKey,
     stream: Stream,
-    receiver: Rc<Receiver>,
+    output: Rc<Output>,
     /// The stream that tells when there is something to read.
     task: SpawnHandle,
 }
@@ -34,12 +48,83 @@ const TURN: usize = 4;
 /// How much a child may print before it is slowed, where the system permits. Not more: the capacity
 /// counts against the user's limit (64 MiB in all), beyond which all his new pipes become tiny.
 const CAPACITY: usize = 256 * 1024;
-
+/// The same for one who needed all of that: no pipe is larger without privileges.
+const LARGE: usize = 1024 * 1024;
 /// What one read gave.
 enum Got {
     Bytes(usize),
     Nothing,
     End,
+}
+
+/// What is read, and how it is waited for.
+#[derive(Debug)]
+struct Output {
+    pipe: OwnedFd,
+    pace: Cell<Pace>,
+    /// The event that it can be read. As long as it is there, the kernel does work for every write.
+    event: RefCell<Option<Rc<Receiver>>>,
+}
+
+impl Output {
+    fn new(pipe: OwnedFd) -> io::Result<Self> {
+        ioctl_fionbio(&pipe, true)?;
+        Ok(Self {
+            pipe,
+            pace: Cell::new(Pace::new(CAPACITY)),
+            event: RefCell::default(),
+        })
+    }
+
+    async fn can_be_read(&self) {
+        if self.pace.get().wait != Wait::Event {
+            self.event.take();
+        }
+        match self.pace.get().wait {
+            Wait::Event => match self.event() {
+                Ok(event) => {
+                    // An error shows again in the read that follows.
+                    let _ = event.readable().await;
+                }
+                Err(error) => {
+                    log::warn!("cannot wait for a pipe, so it is read all the time: {error}");
+                    sleep(GATHER).await;
+                }
+            },
+            Wait::Moment => sleep(GATHER).await,
+            Wait::No => {}
+        }
+    }
+
+    fn event(&self) -> io::Result<Rc<Receiver>> {
+        let mut event = self.event.borrow_mut();
+        if let Some(event) = &*event {
+            return Ok(Rc::clone(event));
+        }
+        let new = Rc::new(Receiver::from_owned_fd(self.pipe.try_clone()?)?);
+        *event = Some(Rc::clone(&new));
+        Ok(new)
+    }
+
+    /// One read. The event, where there is one, has to know what it gave.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &*self.event.borrow() {
+            Some(event) => event.try_read(buffer),
+            None => Ok(rustix::io::read(&self.pipe, buffer)?),
+        }
+    }
+
+    /// A turn brought so many bytes.
+    fn had_turn(&self, got: usize) {
+        let mut pace = self.pace.get();
+        pace.had_turn(got, Instant::now());
+        if pace.wait == Wait::No && pace.capacity < LARGE {
+            // A smaller pipe only means more turns.
+            let _ = fcntl_setpipe_size(&self.pipe, LARGE);
+            pace.capacity = LARGE;
+        }
+        self.pace.set(pace);
+    }
 }
 
 impl LogStoreActor {
@@ -53,8 +138,8 @@ impl LogStoreActor {
     ) {
         // A smaller pipe only means more turns.
         let _ = fcntl_setpipe_size(&output, CAPACITY);
-        let receiver = match Receiver::from_owned_fd(output) {
-            Ok(receiver) => Rc::new(receiver),
+        let output = match Output::new(output) {
+            Ok(output) => Rc::new(output),
             Err(error) => {
                 log::error!("{}: cannot read its {stream:?}: {error}", key.process);
                 return;
@@ -67,14 +152,15 @@ impl LogStoreActor {
         let id = self.next_pipe;
         self.next_pipe = PipeId(id.0 + 1);
         let outlet = self.passthrough.outlet(stream).clone();
-        let task = ctx.add_stream(readiness(id, Rc::clone(&receiver), outlet));
+        let turns = readiness(id, Rc::clone(&output), outlet);
+        let task = ctx.add_stream(turns);
         let key = key.clone();
         self.pipes.insert(
             id,
             Pipe {
                 key,
                 stream,
-                receiver,
+                output,
                 task,
             },
         );
@@ -86,8 +172,8 @@ impl LogStoreActor {
         let of_log = self.pipes.iter().filter(|(_, pipe)| pipe.key == *key);
         let pipes: Vec<PipeId> = of_log.map(|(id, _)| *id).collect();
         for id in pipes {
-            let receiver = self.pipes.get(&id).map(|pipe| Rc::clone(&pipe.receiver));
-            let held = receiver.and_then(|receiver| ioctl_fionread(&*receiver).ok());
+            let output = self.pipes.get(&id).map(|pipe| Rc::clone(&pipe.output));
+            let held = output.and_then(|output| ioctl_fionread(&output.pipe).ok());
             let mut left = held
                 .and_then(|bytes| usize::try_from(bytes).ok())
                 .unwrap_or(0);
@@ -108,19 +194,13 @@ impl LogStoreActor {
 
     /// One read, stored.
     fn read(&mut self, id: PipeId) -> Got {
-        let Some(Pipe {
-            key,
-            stream,
-            receiver,
-            ..
-        }) = self.pipes.get(&id)
-        else {
+        let Some(pipe) = self.pipes.get(&id) else {
             return Got::Nothing;
         };
-        let (key, stream) = (key.clone(), *stream);
+        let (key, stream, output) = (pipe.key.clone(), pipe.stream, Rc::clone(&pipe.output));
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(READ, 0);
-        let got = match receiver.try_read(&mut buffer) {
+        let got = match output.read(&mut buffer) {
             Ok(0) => Got::End,
             Ok(count) => {
                 self.take(&key, stream, &buffer[..count]);
@@ -155,9 +235,10 @@ impl LogStoreActor {
 
 impl StreamHandler<Readable> for LogStoreActor {
     fn handle(&mut self, Readable(id): Readable, ctx: &mut Context<Self>) {
+        let mut got = 0;
         for _ in 0..TURN {
             match self.read(id) {
-                Got::Bytes(_) => {}
+                Got::Bytes(count) => got += count,
                 Got::Nothing => break,
                 Got::End => {
                     self.ended(id, ctx);
@@ -165,7 +246,9 @@ impl StreamHandler<Readable> for LogStoreActor {
                 }
             }
         }
-        if let Some(key) = self.pipes.get(&id).map(|pipe| pipe.key.clone()) {
+        if let Some(pipe) = self.pipes.get(&id) {
+            pipe.output.had_turn(got);
+            let key = pipe.key.clone();
             self.listen_for_silence(&key, ctx);
         }
     }
@@ -177,15 +260,14 @@ impl StreamHandler<Readable> for LogStoreActor {
 /// Tells each time the pipe can be read, at the pace at which it is read.
 fn readiness(
     id: PipeId,
-    receiver: Rc<Receiver>,
+    output: Rc<Output>,
     outlet: Outlet,
 ) -> impl futures_util::Stream<Item = Readable> {
-    stream::unfold((receiver, outlet), move |(receiver, outlet)| async move {
+    stream::unfold((output, outlet), move |(output, outlet)| async move {
         // One turn each: in a flood, the other stream and the other pipes are not kept waiting.
         tokio::task::yield_now().await;
         outlet.room().await;
-        // An error shows again in the read that follows.
-        let _ = receiver.readable().await;
-        Some((Readable(id), (receiver, outlet)))
+        output.can_be_read().await;
+        Some((Readable(id), (output, outlet)))
     })
 }

@@ -14,8 +14,7 @@ use crate::{
     ids::ProcessName,
     logs::{
         Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog, Source,
-        Stopped, Stream, TreeEnded,
-        shelf::{Log, Snapshot},
+        Stopped, Stream, TreeEnded, archive::weave::Frozen, shelf::Log,
     },
     restart::Shutdown,
     search::{Found, LogKind, NoSuchLog, Search, search},
@@ -35,6 +34,9 @@ impl Handler<OpenLog> for LogStoreActor {
         ctx: &mut Self::Context,
     ) {
         if !self.live.contains_key(&key) {
+            if let Some(archive) = &mut self.archive {
+                archive.begin(&key, mode, at);
+            }
             self.begin(&key, Log::new(key.source, mode, at), ctx);
         }
         for (stream, output) in outputs {
@@ -185,18 +187,18 @@ impl Handler<Search> for LogStoreActor {
                 .await
                 .map_err(|_| NoSuchLog::Closed)?;
             // Taken only now: while it waits, a search keeps nothing alive that may leave.
-            let snapshot = store
+            let frozen = store
                 .send(Freeze {
                     process,
                     kind,
                     index,
                 })
                 .await;
-            let snapshot = snapshot.map_err(|_| NoSuchLog::Closed)??;
+            let frozen = frozen.map_err(|_| NoSuchLog::Closed)??;
             let abandoned = Arc::new(AtomicBool::new(false));
             let asker = Abandons(Arc::clone(&abandoned));
             let work = tokio::task::spawn_blocking(move || {
-                let found = search(&snapshot, &query, &abandoned);
+                let found = search(&frozen.thaw(), &query, &abandoned);
                 drop(permit);
                 found
             });
@@ -218,7 +220,7 @@ impl Drop for Abandons {
 
 /// Question of the store to itself: a log as it is now.
 #[derive(Message)]
-#[rtype(result = "Result<Snapshot, NoSuchLog>")]
+#[rtype(result = "Result<Frozen, NoSuchLog>")]
 struct Freeze {
     process: ProcessName,
     kind: LogKind,
@@ -226,7 +228,7 @@ struct Freeze {
 }
 
 impl Handler<Freeze> for LogStoreActor {
-    type Result = Result<Snapshot, NoSuchLog>;
+    type Result = Result<Frozen, NoSuchLog>;
 
     fn handle(
         &mut self,
@@ -237,12 +239,7 @@ impl Handler<Freeze> for LogStoreActor {
         }: Freeze,
         _: &mut Self::Context,
     ) -> Self::Result {
-        let kept = self.shelves.get(&(process, kind));
-        let kept = kept.filter(|kept| kept.len() > 0).ok_or(NoSuchLog::None)?;
-        let log = kept.at(index).ok_or(NoSuchLog::Index {
-            index,
-            kept: kept.len(),
-        })?;
-        Ok(log.snapshot())
+        let key = self.at(&process, kind, index)?;
+        self.freeze(&key).ok_or(NoSuchLog::None)
     }
 }

@@ -3,13 +3,16 @@
 //! The bytes of a line are as they came, and one newline stands behind each of them, whether one
 //! came or not: so a pattern can run over the whole chunk at once. Which lines came without is in
 //! the index, four bytes a line.
+//!
+//! A chunk that was read from a file knows its lines only as [runs](Run) of equal ones. Its index is
+//! made when somebody asks for a line: most of what a search reads is looked at by its pattern alone.
 
 use std::{
     sync::OnceLock,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::logs::Stream;
 
@@ -44,11 +47,69 @@ pub struct Chunk {
     first: u64,
     bytes: Vec<u8>,
     /// Per line: where the next one begins, and in the upper bits [`STDERR`] and the [`LineEnd`].
+    /// Empty where `read` is not.
     index: Vec<u32>,
+    /// What is known of lines that were read from a file.
+    read: Option<Read>,
     /// When lines came: the first line of a batch and its time, only where the time differs.
     stamps: Vec<Stamp>,
     stderr: u32,
     plain: OnceLock<bool>,
+}
+
+/// Consecutive lines that are alike in everything but their bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// How many.
+    pub count: u32,
+    /// Where they came from.
+    pub stream: Stream,
+    /// What ended each of them.
+    pub end: LineEnd,
+    /// When they were stored, in milliseconds since the epoch.
+    pub at: u64,
+}
+
+/// Lines that were read from a file.
+#[derive(Debug, Default)]
+struct Read {
+    runs: Vec<Run>,
+    lines: usize,
+    /// As [`Chunk::index`].
+    index: OnceLock<Vec<u32>>,
+}
+
+impl Read {
+    /// Exactly one entry for each line, whatever the bytes are: they may come from a damaged file.
+    fn index(&self, bytes: &[u8]) -> &[u32] {
+        self.index.get_or_init(|| {
+            let mut ends = memchr_iter(b'\n', bytes).map(|at| at + 1);
+            let mut index = Vec::with_capacity(self.lines);
+            for run in &self.runs {
+                for _ in 0..run.count {
+                    let last = index.len() + 1 == self.lines;
+                    let end = ends.next().filter(|_| !last).unwrap_or(bytes.len());
+                    index.push(entry(end, run.stream, run.end));
+                }
+            }
+            index
+        })
+    }
+}
+
+fn entry(next: usize, stream: Stream, end: LineEnd) -> u32 {
+    // `takes` keeps the length far below the limit; a chunk beyond it would be cut, not wrong.
+    let mut entry = u32::try_from(next).unwrap_or(OFFSET) & OFFSET;
+    entry |= match end {
+        LineEnd::Newline => 0,
+        LineEnd::Length => 1,
+        LineEnd::Silence => 2,
+        LineEnd::End => 3,
+    } << END_SHIFT;
+    if stream == Stream::Stderr {
+        entry |= STDERR;
+    }
+    entry
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +136,47 @@ impl Chunk {
         }
     }
 
+    /// Lines that were read from a file: `bytes` with one newline behind each line, and what is known
+    /// of the lines. `plain` says whether they are [plain](Self::is_plain), where that is known.
+    #[must_use]
+    pub fn read(first: u64, bytes: Vec<u8>, runs: Vec<Run>, plain: Option<bool>) -> Self {
+        let mut chunk = Self::starting_at(first);
+        let mut lines = 0_usize;
+        for run in &runs {
+            if chunk.stamps.last().is_none_or(|last| last.at != run.at) {
+                let line = u32::try_from(lines).unwrap_or(u32::MAX);
+                chunk.stamps.push(Stamp { line, at: run.at });
+            }
+            lines += run.count as usize;
+            if run.stream == Stream::Stderr {
+                chunk.stderr = chunk.stderr.saturating_add(run.count);
+            }
+        }
+        chunk.bytes = bytes;
+        chunk.plain = plain.map(OnceLock::from).unwrap_or_default();
+        let index = OnceLock::new();
+        chunk.read = Some(Read { runs, lines, index });
+        chunk
+    }
+
+    /// Some of its lines: those from `from` to before `to`, positions that it has.
+    #[must_use]
+    pub fn slice(&self, from: usize, to: usize) -> Self {
+        let mut slice = Self::starting_at(self.first + from as u64);
+        for position in from..to {
+            slice.push(self.line(position), self.at(position));
+        }
+        slice.seal();
+        slice
+    }
+
+    fn index(&self) -> &[u32] {
+        match &self.read {
+            None => &self.index,
+            Some(read) => read.index(&self.bytes),
+        }
+    }
+
     /// The sequence number of its first line.
     #[must_use]
     pub fn first(&self) -> u64 {
@@ -89,30 +191,62 @@ impl Chunk {
 
     /// Adds a line. The caller begins a new chunk when this one [is full](Self::takes).
     pub fn push(&mut self, line: Line<'_>, at: SystemTime) {
+        self.make_writable();
         self.stamp(at);
         self.bytes.extend_from_slice(line.bytes);
         self.bytes.push(b'\n');
-        // `takes` keeps the length far below the limit; a chunk beyond it would be cut, not wrong.
-        let mut entry = u32::try_from(self.bytes.len()).unwrap_or(OFFSET) & OFFSET;
-        entry |= match line.end {
-            LineEnd::Newline => 0,
-            LineEnd::Length => 1,
-            LineEnd::Silence => 2,
-            LineEnd::End => 3,
-        } << END_SHIFT;
-        if line.stream == Stream::Stderr {
-            entry |= STDERR;
-            self.stderr += 1;
-        }
-        self.index.push(entry);
+        self.stderr += u32::from(line.stream == Stream::Stderr);
+        self.index
+            .push(entry(self.bytes.len(), line.stream, line.end));
         self.plain = OnceLock::new();
+    }
+
+    fn make_writable(&mut self) {
+        if self.read.is_some() {
+            self.index = self.index().to_vec();
+            self.read = None;
+        }
+    }
+
+    /// Adds whole lines, each with its newline, that [fit](Self::split).
+    pub fn push_all(&mut self, lines: &[u8], stream: Stream, at: SystemTime) {
+        if lines.is_empty() {
+            return;
+        }
+        self.make_writable();
+        self.stamp(at);
+        let before = (self.bytes.len(), self.index.len());
+        self.bytes.extend_from_slice(lines);
+        let ends = memchr_iter(b'\n', lines);
+        let entries = ends.map(|at| entry(before.0 + at + 1, stream, LineEnd::Newline));
+        self.index.extend(entries);
+        if stream == Stream::Stderr {
+            let added = self.index.len() - before.1;
+            self.stderr += u32::try_from(added).unwrap_or(u32::MAX);
+        }
+        self.plain = OnceLock::new();
+    }
+
+    /// Cuts whole lines, each with its newline, into those that still belong here and the rest. The
+    /// first line of a chunk always does.
+    #[must_use]
+    pub fn split<'b>(&self, lines: &'b [u8]) -> (&'b [u8], &'b [u8]) {
+        let room = Self::FULL.saturating_sub(self.bytes.len());
+        if lines.len() <= room {
+            return (lines, &[]);
+        }
+        let fits = memrchr(b'\n', &lines[..room]).or_else(|| {
+            let first = || memchr(b'\n', lines);
+            self.is_empty().then(first).flatten()
+        });
+        lines.split_at(fits.map_or(0, |last| last + 1))
     }
 
     fn stamp(&mut self, at: SystemTime) {
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let at = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         if self.stamps.last().is_none_or(|last| last.at != at) {
-            let line = u32::try_from(self.index.len()).unwrap_or(u32::MAX);
+            let line = u32::try_from(self.len()).unwrap_or(u32::MAX);
             self.stamps.push(Stamp { line, at });
         }
     }
@@ -120,19 +254,22 @@ impl Chunk {
     /// Whether a line of this length still belongs here. The first line always does.
     #[must_use]
     pub fn takes(&self, length: usize) -> bool {
-        self.index.is_empty() || self.bytes.len() + length < Self::FULL
+        self.is_empty() || self.bytes.len() + length < Self::FULL
     }
 
     /// Number of lines.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.index.len()
+        match &self.read {
+            None => self.index.len(),
+            Some(read) => read.lines,
+        }
     }
 
     /// Whether there is no line.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len() == 0
     }
 
     /// Number of lines of one stream, or of both.
@@ -149,23 +286,36 @@ impl Chunk {
     /// The line at `position`, which must be below [`Chunk::len`].
     #[must_use]
     pub fn line(&self, position: usize) -> Line<'_> {
-        let start = position.checked_sub(1).map_or(0, |last| self.end(last));
+        let bytes = &self.bytes[self.start(position)..self.end(position)];
         Line {
-            bytes: &self.bytes[start..self.end(position) - 1],
+            // Only a damaged file has none.
+            bytes: bytes.strip_suffix(b"\n").unwrap_or(bytes),
             stream: self.stream(position),
-            end: match (self.index[position] & !STDERR) >> END_SHIFT {
-                0 => LineEnd::Newline,
-                1 => LineEnd::Length,
-                2 => LineEnd::Silence,
-                _ => LineEnd::End,
-            },
+            end: self.line_end(position),
+        }
+    }
+
+    /// Where the line at `position` begins in [`Chunk::bytes`].
+    #[must_use]
+    pub fn start(&self, position: usize) -> usize {
+        position.checked_sub(1).map_or(0, |last| self.end(last))
+    }
+
+    /// What ended the line at `position`.
+    #[must_use]
+    pub fn line_end(&self, position: usize) -> LineEnd {
+        match (self.index()[position] & !STDERR) >> END_SHIFT {
+            0 => LineEnd::Newline,
+            1 => LineEnd::Length,
+            2 => LineEnd::Silence,
+            _ => LineEnd::End,
         }
     }
 
     /// Where the line at `position` came from.
     #[must_use]
     pub fn stream(&self, position: usize) -> Stream {
-        if self.index[position] & STDERR == 0 {
+        if self.index()[position] & STDERR == 0 {
             Stream::Stdout
         } else {
             Stream::Stderr
@@ -191,7 +341,7 @@ impl Chunk {
     /// Where the line after `position` begins in [`Chunk::bytes`].
     #[must_use]
     pub fn end(&self, position: usize) -> usize {
-        (self.index[position] & OFFSET) as usize
+        (self.index()[position] & OFFSET) as usize
     }
 
     /// Whether readers see the bytes as they lie: no escape sequence, no control character but tab,
@@ -208,6 +358,10 @@ impl Chunk {
             + self.bytes.capacity()
             + self.index.capacity() * size_of::<u32>()
             + self.stamps.capacity() * size_of::<Stamp>()
+            + self.read.as_ref().map_or(0, |read| {
+                read.runs.capacity() * size_of::<Run>()
+                    + read.index.get().map_or(0, Vec::capacity) * size_of::<u32>()
+            })
     }
 
     /// Gives back the memory that it does not need any more.
@@ -223,7 +377,7 @@ impl Chunk {
         Self {
             first: model.next(),
             bytes: Vec::with_capacity(model.bytes.len()),
-            index: Vec::with_capacity(model.index.len()),
+            index: Vec::with_capacity(model.len()),
             ..Self::default()
         }
     }
@@ -234,7 +388,8 @@ impl Chunk {
         Self {
             first: self.first,
             bytes: self.bytes.clone(),
-            index: self.index.clone(),
+            index: self.index().to_vec(),
+            read: None,
             stamps: self.stamps.clone(),
             stderr: self.stderr,
             plain: OnceLock::new(),
@@ -275,7 +430,8 @@ impl<'a> Stretch<'a> {
     }
 }
 
-fn plain(bytes: &[u8]) -> bool {
+/// Whether readers see these bytes, lines with a newline behind each, as they lie.
+pub(crate) fn plain(bytes: &[u8]) -> bool {
     // Branch-free within a block, so that the compiler uses vector instructions.
     let mut ascii = true;
     for block in bytes.chunks(4096) {
@@ -347,6 +503,60 @@ mod tests {
         }
         assert_eq!(chunk.count(None), 4);
         assert_eq!(chunk.count(Some(Stream::Stderr)), 2);
+    }
+
+    #[test]
+    fn lines_that_were_read_are_counted_without_an_index_and_found_with_one() {
+        let run = |count, stream, end, at| Run {
+            count,
+            stream,
+            end,
+            at,
+        };
+        let runs = vec![
+            run(2, Stream::Stdout, LineEnd::Newline, 5),
+            run(1, Stream::Stderr, LineEnd::Silence, 7),
+        ];
+        let mut chunk = Chunk::read(10, b"a\n\nc\n".to_vec(), runs, Some(true));
+        assert_eq!(
+            (chunk.len(), chunk.count(Some(Stream::Stderr)), chunk.next()),
+            (3, 1, 13)
+        );
+        assert_eq!(chunk.at(2), UNIX_EPOCH + Duration::from_millis(7));
+        let index = |chunk: &Chunk| {
+            chunk
+                .read
+                .as_ref()
+                .and_then(|read| read.index.get())
+                .is_some()
+        };
+        assert!(!index(&chunk));
+        let line = |bytes, stream, end| Line { bytes, stream, end };
+        assert_eq!(
+            chunk.line(1),
+            line(&b""[..], Stream::Stdout, LineEnd::Newline)
+        );
+        assert!(index(&chunk));
+        let last = line(&b"c"[..], Stream::Stderr, LineEnd::Silence);
+        assert_eq!(chunk.slice(1, 3).line(1), last);
+        assert_eq!(chunk.slice(1, 3).first(), 11);
+        chunk.push(last, UNIX_EPOCH);
+        assert_eq!((chunk.len(), chunk.line(3), chunk.line(2)), (4, last, last));
+    }
+
+    #[test]
+    fn damaged_bytes_give_as_many_lines_as_were_told() {
+        for bytes in [&b""[..], b"a", b"a\nb\nc\nd\ne", b"\n\n\n\n\n"] {
+            let run = Run {
+                count: 3,
+                stream: Stream::Stdout,
+                end: LineEnd::Newline,
+                at: 0,
+            };
+            let chunk = Chunk::read(1, bytes.to_vec(), vec![run], None);
+            let lines: Vec<_> = (0..3).map(|n| chunk.line(n).bytes).collect();
+            assert_eq!((lines.len(), chunk.end(2)), (3, bytes.len()));
+        }
     }
 
     #[test]

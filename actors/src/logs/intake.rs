@@ -1,9 +1,18 @@
 //! Cuts the bytes of one stream into lines, whatever pieces they arrive in.
 
-use memchr::memchr_iter;
+use memchr::{memchr, memrchr};
 use tokio::time::{Duration, Instant};
 
 use crate::logs::chunk::LineEnd;
+
+/// What bytes become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    /// Whole lines, one at least, each with its newline and none too long.
+    Lines(&'a [u8]),
+    /// One line, without newline, and what ended it.
+    Line(&'a [u8], LineEnd),
+}
 
 /// The unfinished line of one stream.
 #[derive(Debug, Default)]
@@ -21,49 +30,57 @@ impl Intake {
     pub(crate) const SILENCE: Duration = Duration::from_millis(100);
 
     /// Takes bytes and hands out the lines that they complete.
-    pub(crate) fn take(
-        &mut self,
-        bytes: &[u8],
-        now: Instant,
-        line: &mut impl FnMut(&[u8], LineEnd),
-    ) {
-        let mut start = 0;
-        for newline in memchr_iter(b'\n', bytes) {
-            let part = &bytes[start..newline];
-            start = newline + 1;
-            if self.pending.is_empty() && part.len() <= Self::LONGEST {
-                line(part, LineEnd::Newline);
-            } else {
-                self.hold(part, line);
-                line(&self.pending, LineEnd::Newline);
-                self.pending.clear();
-            }
+    pub(crate) fn take(&mut self, bytes: &[u8], now: Instant, out: &mut impl FnMut(Piece<'_>)) {
+        let mut rest = bytes;
+        if !self.pending.is_empty()
+            && let Some(newline) = memchr(b'\n', rest)
+        {
+            self.complete(&rest[..newline], out);
+            rest = &rest[newline + 1..];
         }
-        if start < bytes.len() {
-            self.hold(&bytes[start..], line);
+        if let Some(last) = memrchr(b'\n', rest) {
+            let (whole, unfinished) = rest.split_at(last + 1);
+            if has_long_line(whole) {
+                for line in whole.split_inclusive(|&byte| byte == b'\n') {
+                    self.complete(&line[..line.len() - 1], out);
+                }
+            } else {
+                out(Piece::Lines(whole));
+            }
+            rest = unfinished;
+        }
+        if !rest.is_empty() {
+            self.hold(rest, out);
             self.last = Some(now);
         }
     }
 
+    /// Hands out the unfinished line together with its end.
+    fn complete(&mut self, end: &[u8], out: &mut impl FnMut(Piece<'_>)) {
+        self.hold(end, out);
+        out(Piece::Line(&self.pending, LineEnd::Newline));
+        self.pending.clear();
+    }
+
     /// Adds to the unfinished line; where it becomes too long, its first pieces are handed out.
-    fn hold(&mut self, mut part: &[u8], line: &mut impl FnMut(&[u8], LineEnd)) {
+    fn hold(&mut self, mut part: &[u8], out: &mut impl FnMut(Piece<'_>)) {
         while self.pending.len() + part.len() > Self::LONGEST {
             let (now, later) = part.split_at(Self::LONGEST - self.pending.len());
             self.pending.extend_from_slice(now);
             part = later;
             let cut = between_characters(&self.pending, part.first().copied());
-            line(&self.pending[..cut], LineEnd::Length);
+            out(Piece::Line(&self.pending[..cut], LineEnd::Length));
             self.pending.drain(..cut);
         }
         self.pending.extend_from_slice(part);
     }
 
     /// Hands out the unfinished line, if there is one.
-    pub(crate) fn flush(&mut self, end: LineEnd, line: &mut impl FnMut(&[u8], LineEnd)) {
+    pub(crate) fn flush(&mut self, end: LineEnd, out: &mut impl FnMut(Piece<'_>)) {
         // The memory goes too: most streams never have an unfinished line again.
         let pending = std::mem::take(&mut self.pending);
         if !pending.is_empty() {
-            line(&pending, end);
+            out(Piece::Line(&pending, end));
         }
     }
 
@@ -77,6 +94,14 @@ impl Intake {
     pub(crate) fn size(&self) -> usize {
         self.pending.capacity()
     }
+}
+
+/// Whether a line of `whole`, which ends with a newline, is too long to be stored in one piece. Where
+/// that is not quite sure the answer is yes.
+fn has_long_line(whole: &[u8]) -> bool {
+    // A line that is too long covers one of these pieces entirely.
+    let mut pieces = whole.chunks(Intake::LONGEST / 2);
+    whole.len() > Intake::LONGEST && pieces.any(|piece| memchr(b'\n', piece).is_none())
 }
 
 /// Where to cut `bytes`, that `next` follows, so that no UTF-8 character is torn apart.
@@ -106,15 +131,19 @@ mod tests {
     fn lines(pieces: &[&[u8]]) -> Vec<(Vec<u8>, LineEnd)> {
         let mut intake = Intake::default();
         let mut lines = Vec::new();
+        let mut out = |piece: Piece<'_>| match piece {
+            Piece::Line(line, end) => lines.push((line.to_vec(), end)),
+            Piece::Lines(whole) => {
+                let whole = whole.strip_suffix(b"\n").unwrap();
+                let whole = whole.split(|&byte| byte == b'\n');
+                lines.extend(whole.map(|line| (line.to_vec(), LineEnd::Newline)));
+            }
+        };
         for piece in pieces {
-            intake.take(piece, Instant::now(), &mut |line, end| {
-                lines.push((line.to_vec(), end));
-            });
+            intake.take(piece, Instant::now(), &mut out);
             assert!(intake.size() <= 2 * Intake::LONGEST);
         }
-        intake.flush(LineEnd::End, &mut |line, end| {
-            lines.push((line.to_vec(), end));
-        });
+        intake.flush(LineEnd::End, &mut out);
         lines
     }
 

@@ -5,13 +5,19 @@
 
 use std::{io, sync::Arc, time::SystemTime};
 
-use crate::logs::{Stream, chunk::Chunk};
+use crate::logs::{
+    Stream,
+    archive::segment::{DiskBlock, Segment, of_stream},
+    chunk::Chunk,
+};
 
 /// Consecutive lines of one log; never empty.
 #[derive(Clone, Debug)]
 pub(crate) enum Part {
     /// In memory.
     Memory(Arc<Chunk>),
+    /// In a file whose summary was read.
+    Disk(Arc<Segment>),
 }
 
 impl Part {
@@ -19,6 +25,7 @@ impl Part {
     pub(crate) fn first(&self) -> u64 {
         match self {
             Self::Memory(chunk) => chunk.first(),
+            Self::Disk(segment) => segment.known().first,
         }
     }
 
@@ -26,13 +33,18 @@ impl Part {
     pub(crate) fn next(&self) -> u64 {
         match self {
             Self::Memory(chunk) => chunk.next(),
+            Self::Disk(segment) => segment.known().next,
         }
     }
 
-    /// Number of lines of one stream, or of both.
+    /// Number of lines of one stream, or of both. Of a damaged file it may be a little wrong.
     pub(crate) fn count(&self, stream: Option<Stream>) -> usize {
         match self {
             Self::Memory(chunk) => chunk.count(stream),
+            Self::Disk(segment) => {
+                let known = segment.known();
+                of_stream(known.next.saturating_sub(known.first), known.stderr, stream)
+            }
         }
     }
 
@@ -40,6 +52,7 @@ impl Part {
     pub(crate) fn began(&self) -> SystemTime {
         match self {
             Self::Memory(chunk) => chunk.at(0),
+            Self::Disk(segment) => segment.known().began,
         }
     }
 
@@ -47,6 +60,7 @@ impl Part {
     pub(crate) fn ended(&self) -> SystemTime {
         match self {
             Self::Memory(chunk) => chunk.at(chunk.len().saturating_sub(1)),
+            Self::Disk(segment) => segment.known().ended,
         }
     }
 
@@ -57,6 +71,7 @@ impl Part {
     pub(crate) fn blocks(&self) -> io::Result<Vec<Block>> {
         match self {
             Self::Memory(chunk) => Ok(vec![Block::Memory(Arc::clone(chunk))]),
+            Self::Disk(segment) => Ok(segment.blocks()?.into_iter().map(Block::Disk).collect()),
         }
     }
 }
@@ -66,6 +81,8 @@ impl Part {
 pub(crate) enum Block {
     /// In memory.
     Memory(Arc<Chunk>),
+    /// In a file.
+    Disk(DiskBlock),
 }
 
 impl Block {
@@ -73,6 +90,7 @@ impl Block {
     pub(crate) fn first(&self) -> u64 {
         match self {
             Self::Memory(chunk) => chunk.first(),
+            Self::Disk(block) => block.first(),
         }
     }
 
@@ -80,6 +98,7 @@ impl Block {
     pub(crate) fn count(&self, stream: Option<Stream>) -> usize {
         match self {
             Self::Memory(chunk) => chunk.count(stream),
+            Self::Disk(block) => block.count(stream),
         }
     }
 
@@ -87,6 +106,7 @@ impl Block {
     pub(crate) fn ended(&self) -> SystemTime {
         match self {
             Self::Memory(chunk) => chunk.at(chunk.len().saturating_sub(1)),
+            Self::Disk(block) => block.ended(),
         }
     }
 
@@ -97,6 +117,7 @@ impl Block {
     pub(crate) fn load(&self) -> io::Result<Arc<Chunk>> {
         match self {
             Self::Memory(chunk) => Ok(Arc::clone(chunk)),
+            Self::Disk(block) => block.load(),
         }
     }
 }

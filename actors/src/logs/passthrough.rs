@@ -28,6 +28,9 @@ pub struct Passthrough {
     stderr: Outlet,
 }
 
+/// Linux's `/dev/null`.
+const NULL_DEVICE: (u32, u32) = (1, 3);
+
 /// How [`Passthrough::flush`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flushed {
@@ -55,10 +58,24 @@ impl Passthrough {
                 Patience::None
             }
         };
+        let discards = |stat: &rustix::fs::Stat| {
+            let device = (
+                rustix::fs::major(stat.st_rdev),
+                rustix::fs::minor(stat.st_rdev),
+            );
+            let kind = rustix::fs::FileType::from_raw_mode(stat.st_mode);
+            kind.is_char_device() && device == NULL_DEVICE
+        };
         let first = Descriptor::output(stdout.as_fd().try_clone_to_owned()?);
-        let stdout = Outlet::start("stdout", first, patience(&out))?;
+        let stdout = if discards(&out) {
+            Outlet::unread()
+        } else {
+            Outlet::start("stdout", first, patience(&out))?
+        };
         let stderr = if (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino) {
             stdout.clone()
+        } else if discards(&err) {
+            Outlet::unread()
         } else {
             let second = Descriptor::output(stderr.as_fd().try_clone_to_owned()?);
             Outlet::start("stderr", second, patience(&err))?
@@ -162,7 +179,7 @@ enum Phase {
     Open,
     /// All senders are gone.
     Closing,
-    /// The reader is gone.
+    /// The reader is gone, or there never was one.
     Broken,
 }
 
@@ -224,6 +241,28 @@ impl Outlet {
     const PIECE: usize = 64 * 1024;
     /// How long a sender waits for a file that does not move.
     const PATIENCE: Duration = Duration::from_secs(1);
+
+    /// One that nobody reads, so that nothing need be written.
+    fn unread() -> Self {
+        let queue = Arc::new(Queue {
+            state: Mutex::new(State {
+                phase: Phase::Broken,
+                ..State::default()
+            }),
+            work: Condvar::new(),
+            idle: Condvar::new(),
+            progress: Notify::new(),
+            patience: Patience::None,
+        });
+        let open = Arc::new(Open(Arc::clone(&queue)));
+        Self { queue, _open: open }
+    }
+
+    /// Whether anybody can see what is passed on.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.queue.lock().phase != Phase::Broken
+    }
 
     fn start(
         name: &str,

@@ -8,7 +8,7 @@ use crate::{
     logs::{
         Source, Stream,
         chunk::{Chunk, Line, LineEnd, Stretch},
-        intake::Intake,
+        intake::{Intake, Piece},
         part::Part,
     },
     spec::Mode,
@@ -29,6 +29,23 @@ impl Default for Limits {
             logs: 10,
             bytes: 16 * 1024 * 1024,
         }
+    }
+}
+
+impl Limits {
+    /// For runs and for builds of each of so many processes, which have this memory together: a
+    /// program prints more than its builds.
+    #[must_use]
+    pub fn divided(memory_bytes: u64, processes: usize) -> (Self, Self) {
+        // Below this a shelf could not even hold the lines that are being read.
+        const LEAST: usize = 512 * 1024;
+        let memory = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
+        let share = memory / processes.max(1);
+        let shelf = |bytes: usize| Self {
+            bytes: bytes.max(LEAST),
+            ..Self::default()
+        };
+        (shelf(share / 4 * 3), shelf(share / 4))
     }
 }
 
@@ -62,18 +79,9 @@ impl Shelf {
         self.logs.iter_mut().rev().find(|log| log.source == source)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.logs.len()
-    }
-
-    /// The log at `index`: -1 the newest, 0 the oldest.
-    pub(crate) fn at(&self, index: i64) -> Option<&Log> {
-        let back = || usize::try_from(index.unsigned_abs()).ok();
-        let place = match usize::try_from(index) {
-            Ok(place) => place,
-            Err(_) => self.logs.len().checked_sub(back()?)?,
-        };
-        self.logs.get(place)
+    /// What its logs are of, oldest first.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = Source> {
+        self.logs.iter().map(Log::source)
     }
 
     /// Lets the oldest lines leave until the rest fits.
@@ -164,9 +172,7 @@ impl Log {
         then: &mut impl FnMut(Stretch<'_>),
     ) {
         let (intake, mut store) = self.parts(stream, moment.at);
-        intake.take(bytes, moment.now, &mut |line, end| {
-            store.push(line, end, then);
-        });
+        intake.take(bytes, moment.now, &mut |piece| store.push(piece, then));
         store.finish(then);
     }
 
@@ -179,9 +185,7 @@ impl Log {
         then: &mut impl FnMut(Stretch<'_>),
     ) {
         let (intake, mut store) = self.parts(stream, at);
-        intake.flush(end, &mut |line, end| {
-            store.push(line, end, then);
-        });
+        intake.flush(end, &mut |piece| store.push(piece, then));
         store.finish(then);
     }
 
@@ -221,6 +225,11 @@ impl Log {
     /// Says how what printed the lines ended; the first word counts.
     pub(crate) fn end(&mut self, ending: String) {
         self.ending.get_or_insert(ending);
+    }
+
+    /// How what printed the lines ended, if it has.
+    pub(crate) fn ending(&self) -> Option<&str> {
+        self.ending.as_deref()
     }
 
     /// Nothing more comes: gives back what was reserved.
@@ -277,18 +286,36 @@ struct Store<'a> {
 }
 
 impl Store<'_> {
-    fn push(&mut self, bytes: &[u8], end: LineEnd, then: &mut impl FnMut(Stretch<'_>)) {
-        if !self.open.takes(bytes.len()) {
-            self.finish(then);
-            let next = Chunk::like(self.open);
-            let mut full = std::mem::replace(self.open, next);
-            full.seal();
-            *self.full_size += full.size();
-            self.full.push_back(Arc::new(full));
-            self.from = 0;
-        }
+    fn push(&mut self, piece: Piece<'_>, then: &mut impl FnMut(Stretch<'_>)) {
         let stream = self.stream;
-        self.open.push(Line { bytes, stream, end }, self.at);
+        match piece {
+            Piece::Line(bytes, end) => {
+                if !self.open.takes(bytes.len()) {
+                    self.roll(then);
+                }
+                self.open.push(Line { bytes, stream, end }, self.at);
+            }
+            Piece::Lines(mut whole) => loop {
+                let (fits, rest) = self.open.split(whole);
+                self.open.push_all(fits, stream, self.at);
+                if rest.is_empty() {
+                    return;
+                }
+                self.roll(then);
+                whole = rest;
+            },
+        }
+    }
+
+    /// Begins a new chunk.
+    fn roll(&mut self, then: &mut impl FnMut(Stretch<'_>)) {
+        self.finish(then);
+        let next = Chunk::like(self.open);
+        let mut full = std::mem::replace(self.open, next);
+        full.seal();
+        *self.full_size += full.size();
+        self.full.push_back(Arc::new(full));
+        self.from = 0;
     }
 
     /// Hands on what was stored in the open chunk.

@@ -5,7 +5,6 @@ use tokio::time::Instant;
 use crate::{
     artifact::{BuildFailure, BuildReport},
     children::SpawnError,
-    exit::Exit,
     history::rounded,
     ids::{ProcessName, RunId},
     lifecycle::{Debut, Failure, FailureCause, Verdict},
@@ -88,13 +87,6 @@ impl Attempt {
         if let Debut::Swapped(_) = debut {
             self.pause_ms = Some(0.0);
         }
-    }
-
-    /// How a run ended that should not have.
-    pub(super) fn crash_of(&self, run: RunId) -> Option<Exit> {
-        let exit = self.exits.iter().find(|exit| exit.run == run)?;
-        let code = exit.code.map(Exit::Code);
-        code.or_else(|| exit.signal.map(Exit::Signal))
     }
 
     /// The run that was started last, and the one before it.

@@ -1,19 +1,21 @@
 //! Answering a caller, with what the child printed.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use actix::prelude::*;
-use tokio::time::{Instant, sleep_until};
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     ProcessActor,
-    answer::{Answer, Attempt},
+    answer::{Answer, Attempt, Wish},
 };
 use crate::{
+    exit::Exit,
     ids::{RunId, Ticket},
-    lifecycle::{Failure, FailureCause, Next, State, Trial, Verdict},
+    lifecycle::{Failure, FailureCause, Next, State, Verdict},
     logs::{DescribeErrorLines, DescribeLastLines},
     relay::listens,
+    report::{LastExit, RestartReport},
     spec::{Readiness, Sockets},
 };
 
@@ -24,6 +26,46 @@ const ERROR_LINES: usize = 10;
 /// How long a child must have lived before its success is told, where a probe found it ready earlier:
 /// what is wrong often shows at the first work.
 const FIRST_WORDS: Duration = Duration::from_secs(1);
+
+/// How long before a caller's patience ends he is answered with what is known.
+const HASTE: Duration = Duration::from_millis(50);
+/// How many crashes are remembered: more than happen in the time that a success waits to be told.
+const CRASHES: usize = 16;
+
+/// Somebody waits for an answer.
+#[derive(Debug)]
+pub(super) struct Promise {
+    pub(super) wish: Wish,
+    /// When he will wait no longer.
+    pub(super) until: Option<Instant>,
+    pub(super) answer: oneshot::Sender<RestartReport>,
+}
+
+/// A success that is told when its child has lived a little, or as soon as it has not.
+#[derive(Debug)]
+pub(super) struct Success {
+    ticket: Ticket,
+    run: RunId,
+    verdict: Verdict,
+    attempt: Attempt,
+    /// When it is told.
+    due: Instant,
+}
+
+/// The latest crashes, newest first.
+#[derive(Debug, Default)]
+pub(super) struct Crashes(VecDeque<(Exit, LastExit)>);
+
+impl Crashes {
+    pub(super) fn add(&mut self, how: Exit, report: LastExit) {
+        self.0.truncate(CRASHES - 1);
+        self.0.push_front((how, report));
+    }
+
+    fn of(&self, run: RunId) -> Option<&(Exit, LastExit)> {
+        self.0.iter().find(|(_, report)| report.run == run)
+    }
+}
 
 impl ProcessActor {
     /// Answers a caller, as soon as there is something to say about the child's first work.
@@ -44,12 +86,38 @@ impl ProcessActor {
                 _ => self.answer(ticket, verdict, attempt, ctx),
             };
         };
-        let attempt = attempt.clone();
-        let later = sleep_until(self.first_words(run)).into_actor(self);
-        ctx.spawn(later.map(move |(), actor, ctx| {
-            let (verdict, attempt) = actor.revised(run, verdict, attempt);
-            actor.answer(ticket, verdict, &attempt, ctx);
-        }));
+        let until = self.promises.get(&ticket).and_then(|it| it.until);
+        let patience = until.and_then(|until| until.checked_sub(HASTE));
+        let due = self.first_words(run);
+        let due = patience.map_or(due, |patience| due.min(patience));
+        self.successes.push(Success {
+            ticket,
+            run,
+            verdict,
+            attempt: attempt.clone(),
+            due,
+        });
+        let wait = due.saturating_duration_since(Instant::now());
+        if !wait.is_zero() {
+            ctx.run_later(wait, Self::tell_successes);
+        }
+    }
+
+    /// Answers those whose child has lived a little, or came to nothing.
+    pub(super) fn tell_successes(&mut self, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        let is_off = self.turned_off().is_some();
+        // Whoever hears of a roll-back wants to know what serves.
+        let falls_back = self.machine.falls_back();
+        let crashes = &self.crashes;
+        let is_known = |it: &mut Success| {
+            it.due <= now || is_off || (crashes.of(it.run).is_some() && !falls_back)
+        };
+        let told: Vec<_> = self.successes.extract_if(.., is_known).collect();
+        for success in told {
+            let (verdict, attempt) = self.revised(&success);
+            self.answer(success.ticket, verdict, &attempt, ctx);
+        }
     }
 
     /// The private port of a child that nothing but its life has shown to be ready.
@@ -69,27 +137,42 @@ impl ProcessActor {
         }
     }
 
-    /// What came of a success until now: the child may have died meanwhile.
-    fn revised(&self, run: RunId, verdict: Verdict, attempt: Attempt) -> (Verdict, Attempt) {
-        let Some(exit) = self.attempt.crash_of(run) else {
-            return (verdict, attempt);
+    /// What came of a success until now: the child may have died meanwhile, or been stopped. That a
+    /// newer one took its place is no failure.
+    fn revised(&self, success: &Success) -> (Verdict, Attempt) {
+        let Success {
+            run,
+            verdict,
+            attempt,
+            ..
+        } = success;
+        let Some((how, report)) = self.crashes.of(*run) else {
+            return (self.turned_off().unwrap_or(*verdict), attempt.clone());
         };
         let failure = Failure {
-            run,
-            cause: FailureCause::Exited(exit),
+            run: *run,
+            cause: FailureCause::Exited(*how),
         };
-        let falls_back = matches!(
-            self.machine.state(),
-            State::Stopping {
-                next: Next::Prove(_, Trial::Fallback(_))
-            }
-        );
-        let verdict = if falls_back || self.machine.serving().is_some() {
+        let verdict = if self.machine.falls_back() || self.machine.serving().is_some() {
             Verdict::RolledBack(failure)
         } else {
             Verdict::Failed(failure)
         };
-        (verdict, self.attempt.clone())
+        let mut attempt = attempt.clone();
+        attempt.ended(report.clone());
+        (verdict, attempt)
+    }
+
+    /// What became of any order, where nothing of this process is wanted any more.
+    fn turned_off(&self) -> Option<Verdict> {
+        match self.machine.state() {
+            State::Stopped { .. }
+            | State::Stopping {
+                next: Next::Stopped(_),
+            } => Some(Verdict::Stopped),
+            State::Gone | State::Stopping { next: Next::Gone } => Some(Verdict::ShuttingDown),
+            _ => None,
+        }
     }
 
     fn answer(
@@ -99,12 +182,13 @@ impl ProcessActor {
         attempt: &Attempt,
         ctx: &mut Context<Self>,
     ) {
-        let Some((wish, promise)) = self.promises.remove(&ticket) else {
+        let Some(Promise { wish, answer, .. }) = self.promises.remove(&ticket) else {
             return;
         };
+        let promise = answer;
         let serving = self.machine.serving();
         let pid = |run| self.live.get(&run).map(|child| child.pid);
-        let answer = Answer {
+        let told = Answer {
             process: &self.spec.name,
             wish,
             attempt,
@@ -121,7 +205,7 @@ impl ProcessActor {
                 Sockets::Held { .. } | Sockets::Relayed { .. } => Some(0),
             },
         };
-        let mut report = answer.report(verdict);
+        let mut report = told.report(verdict);
         match (verdict, attempt.runs()) {
             (Verdict::RolledBack(failure) | Verdict::Failed(failure), _)
                 if failure.cause != FailureCause::NotStarted =>

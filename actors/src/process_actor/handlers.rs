@@ -1,9 +1,9 @@
 //! What each message becomes.
 
 use actix::prelude::*;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
-use super::{Exited, ProcessActor, TreeGone, answer::Wish};
+use super::{Exited, ProcessActor, TreeGone, answer::Wish, fulfil::Promise};
 use crate::{
     artifact::{BuildDone, BuildStarted},
     ids::{RunId, Ticket},
@@ -26,11 +26,16 @@ pub(super) struct Drained {
 }
 
 impl ProcessActor {
-    /// Writes down who waits for what.
-    fn promise(&mut self, wish: Wish) -> (Ticket, Pending) {
-        let (promise, pending) = oneshot::channel();
+    /// Writes down who waits for what, and until when.
+    fn promise(&mut self, wish: Wish, until: Option<Instant>) -> (Ticket, Pending) {
+        let (answer, pending) = oneshot::channel();
         let ticket = self.tickets.next();
-        self.promises.insert(ticket, (wish, promise));
+        let promise = Promise {
+            wish,
+            until,
+            answer,
+        };
+        self.promises.insert(ticket, promise);
         (ticket, pending)
     }
 }
@@ -49,7 +54,7 @@ impl Handler<Restart> for ProcessActor {
 
     fn handle(
         &mut self,
-        Restart { mode, cause }: Restart,
+        Restart { mode, cause, until }: Restart,
         ctx: &mut Self::Context,
     ) -> Self::Result {
         if self.machine.is_ending() {
@@ -61,7 +66,7 @@ impl Handler<Restart> for ProcessActor {
             Cause::Idle if !self.promises.is_empty() => {}
             Cause::Idle => self.happens(Event::Idle { mode }, ctx),
             Cause::Requested => {
-                let (ticket, pending) = self.promise(Wish::Restart);
+                let (ticket, pending) = self.promise(Wish::Restart, until);
                 self.history.restart_requested();
                 self.stopped_by = None;
                 self.happens(Event::Restart { mode, ticket }, ctx);
@@ -76,11 +81,11 @@ impl Handler<Restart> for ProcessActor {
 impl Handler<Start> for ProcessActor {
     type Result = Result<Pending, ShuttingDown>;
 
-    fn handle(&mut self, _: Start, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Start { until }: Start, ctx: &mut Self::Context) -> Self::Result {
         if self.machine.is_ending() {
             return Err(ShuttingDown);
         }
-        let (ticket, pending) = self.promise(Wish::Start);
+        let (ticket, pending) = self.promise(Wish::Start, until);
         self.stopped_by = None;
         self.happens(Event::Start { ticket }, ctx);
         Ok(pending)
@@ -94,7 +99,7 @@ impl Handler<Stop> for ProcessActor {
         if self.machine.is_ending() {
             return Err(ShuttingDown);
         }
-        let (ticket, pending) = self.promise(Wish::Stop);
+        let (ticket, pending) = self.promise(Wish::Stop, None);
         if self.stopped_by.replace(by).is_none() {
             log::info!("{}: {by} stops it", self.spec.name);
             let text = format!("{by} stopped it; start or restart runs it again");

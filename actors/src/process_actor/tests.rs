@@ -1,5 +1,7 @@
 //! One process actor among doubles: scripted children, a recording builder and log store, paused time.
 
+mod first_second;
+
 use std::{
     cell::RefCell,
     ffi::OsString,
@@ -104,8 +106,9 @@ impl Handler<DescribeErrorLines> for Others {
 impl Handler<AwaitLine> for Others {
     type Result = Option<String>;
 
+    /// What is asked for was printed already.
     fn handle(&mut self, _: AwaitLine, _: &mut Self::Context) -> Self::Result {
-        None
+        Some("up".to_owned())
     }
 }
 
@@ -172,6 +175,10 @@ fn report(id: u64) -> BuildReport {
 
 impl Scene {
     fn new() -> Self {
+        Self::of(spec())
+    }
+
+    fn of(spec: ProcessSpec) -> Self {
         tokio::time::pause();
         let stage = Rc::new(Stage::default());
         let (sender, builds) = mpsc::unbounded_channel();
@@ -199,7 +206,7 @@ impl Scene {
                 ("A".into(), "1".into()),
             ]),
         };
-        let (actor, board) = ProcessActor::new(Arc::new(spec()), ports, Sequence::new());
+        let (actor, board) = ProcessActor::new(Arc::new(spec), ports, Sequence::new());
         Self {
             stage,
             actor: actor.start(),
@@ -221,7 +228,11 @@ impl Scene {
 
     async fn asks(&self, mode: Mode, cause: Cause) -> Pending {
         self.actor
-            .send(Restart { mode, cause })
+            .send(Restart {
+                mode,
+                cause,
+                until: None,
+            })
             .await
             .unwrap()
             .unwrap()
@@ -469,13 +480,13 @@ async fn a_stopped_process_says_who_stopped_it_and_starts_again_in_its_mode() {
     drop(scene.asks(Mode::Release, Cause::Idle).await);
     assert_eq!(scene.report().state, StateName::Stopped);
 
-    let starting = scene.actor.send(crate::restart::Start);
+    let starting = scene.actor.send(crate::restart::Start { until: None });
     let pending = starting.await.unwrap().unwrap();
     scene.builds(1, Mode::Release).await;
     scene.passes(Duration::from_secs(1)).await;
     let answer = pending.await.unwrap();
     assert_eq!((answer.ok, answer.outcome), (true, Outcome::Started));
-    let again = scene.actor.send(crate::restart::Start);
+    let again = scene.actor.send(crate::restart::Start { until: None });
     let answer = again.await.unwrap().unwrap().await.unwrap();
     assert_eq!((answer.ok, answer.outcome), (true, Outcome::Running));
 }
@@ -602,7 +613,8 @@ async fn shutdown_is_answered_when_nobody_is_left_and_waiting_callers_are_told()
             .actor
             .send(Restart {
                 mode: Mode::Dev,
-                cause: Cause::Requested
+                cause: Cause::Requested,
+                until: None,
             })
             .await
             .unwrap()

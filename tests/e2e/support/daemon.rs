@@ -27,7 +27,7 @@ impl Daemon {
     /// The command that starts a daemon for this project.
     pub(crate) fn command(project: &Project) -> Command {
         // As from a shell, also where the tests run under `nohup` or in the background of a script.
-        let mut command = Command::new("env");
+        let mut command = Command::new("/usr/bin/env");
         command
             .arg("--default-signal=HUP,INT,QUIT")
             .arg(env!("CARGO_BIN_EXE_background-process-manager"))

@@ -1,0 +1,124 @@
+//! The store with a history on disk.
+
+use std::path::Path;
+
+use super::*;
+use crate::{
+    logs::archive::{Archive, ArchiveLimits},
+    spec::LogSettings,
+};
+
+/// A store as the next daemon has it. The one before needs a moment to go.
+async fn store_in(root: &Path, memory: Limits) -> Addr<LogStoreActor> {
+    let limits = ArchiveLimits::from(&LogSettings::default());
+    let mut archive = Archive::open(root, limits);
+    while archive.is_err() {
+        tokio::task::yield_now().await;
+        archive = Archive::open(root, limits);
+    }
+    let passthrough = Passthrough::to_one(Box::new(io::sink())).unwrap();
+    LogStoreActor::with_archive(passthrough, (memory, memory), archive.ok()).start()
+}
+
+async fn print(store: &Addr<LogStoreActor>, key: LogKey, text: &str) {
+    let bytes = Bytes::from(text.to_owned());
+    let stream = Stream::Stdout;
+    store.send(Append { key, stream, bytes }).await.unwrap();
+}
+
+#[actix::test]
+async fn what_earlier_daemons_recorded_is_found_by_its_index() {
+    let root = tempfile::tempdir().unwrap();
+    for n in 1..=12 {
+        let store = store_in(root.path(), Limits::default()).await;
+        open(&store, run(n), vec![]).await;
+        print(&store, run(n), &format!("I am {n}\n")).await;
+        // The tenth is killed with its daemon.
+        if n != 10 {
+            crash(&store, n).await;
+        }
+    }
+    let store = store_in(root.path(), Limits::default()).await;
+    open(&store, run(13), vec![]).await;
+    print(&store, run(13), "I am 13\n").await;
+    for (index, n, ending) in [
+        (0, 1, Some("crashed: signal 9 (SIGKILL)")),
+        (9, 10, Some("ended with the daemon")),
+        (-2, 12, Some("crashed: signal 9 (SIGKILL)")),
+        (-1, 13, None),
+    ] {
+        let found = found(&store, index).await;
+        assert_eq!(found.source, Source::Run(RunId(n)));
+        assert_eq!(found.text, format!("   I am {n}\n"));
+        assert_eq!(found.ending.as_deref(), ending, "run {n}");
+        assert_eq!((found.kept, found.evicted), (1, 0));
+    }
+    let refused = ask(&store, LogKind::Runs, 13, everything()).await;
+    assert_eq!(
+        refused,
+        Err(NoSuchLog::Index {
+            index: 13,
+            kept: 13
+        })
+    );
+}
+
+#[actix::test]
+async fn what_memory_has_no_room_for_is_read_from_disk() {
+    let root = tempfile::tempdir().unwrap();
+    let memory = Limits {
+        bytes: 300_000,
+        ..Limits::default()
+    };
+    let store = store_in(root.path(), memory).await;
+    open(&store, run(1), vec![]).await;
+    let lines: Vec<_> = (1..=100_000).map(|n| format!("line {n}\n")).collect();
+    for lines in lines.chunks(777) {
+        print(&store, run(1), &lines.concat()).await;
+    }
+    print(&store, run(1), "unfinished").await;
+    let query = Query {
+        pattern: Some(Pattern::parse("^line 5$|^line 99999$|unfinished").unwrap()),
+        ..everything()
+    };
+    let found = ask(&store, LogKind::Runs, -1, query.clone()).await.unwrap();
+    assert_eq!(found.text, " * line 5\n--\n * line 99999\n");
+    assert_eq!((found.kept, found.evicted), (100_000, 0));
+    crash(&store, 1).await;
+    let found = ask(&store, LogKind::Runs, -1, query).await.unwrap();
+    assert_eq!((found.kept, found.matched), (100_001, 3));
+}
+
+#[actix::test]
+async fn errors_of_a_run_that_only_the_disk_has_are_not_new() {
+    let root = tempfile::tempdir().unwrap();
+    let store = store_in(root.path(), Limits::default()).await;
+    open(&store, run(1), vec![]).await;
+    print(&store, run(1), "ERROR old\n").await;
+    drop(store);
+    let store = store_in(root.path(), Limits::default()).await;
+    open(&store, run(2), vec![]).await;
+    print(&store, run(2), "ERROR old\nERROR new\n").await;
+    let ask = DescribeErrorLines {
+        key: run(2),
+        unlike: Some(run(1)),
+        count: 5,
+    };
+    assert_eq!(store.send(ask).await.unwrap(), ["ERROR new"]);
+}
+
+#[actix::test]
+async fn runs_and_builds_are_counted_apart() {
+    let root = tempfile::tempdir().unwrap();
+    let store = store_in(root.path(), Limits::default()).await;
+    open(&store, run(1), vec![]).await;
+    open(&store, build(1), vec![]).await;
+    print(&store, build(1), "warning: unused\n").await;
+    drop(store);
+    let store = store_in(root.path(), Limits::default()).await;
+    for index in [-1, 0] {
+        let found = ask(&store, LogKind::Builds, index, everything()).await;
+        assert_eq!(found.unwrap().text, "   warning: unused\n");
+    }
+    assert_eq!(found(&store, -1).await.kept, 0);
+}

@@ -1,0 +1,454 @@
+//! The files of one process: which there are, how large and how old, and which of them must go.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    ArchiveLimits,
+    names::{Content, FileName, NEWEST, Number, log_name},
+    segment::Segment,
+};
+use crate::search::LogKind;
+
+/// Whose eyes the folders are for: their owner's.
+const MODE: u32 = 0o700;
+/// The file that tells which logs were removed.
+const REMOVED: &str = "removed";
+/// What a file occupies on a disk is a multiple of this.
+const PAGE: u64 = 4096;
+const DAY: Duration = Duration::from_hours(24);
+
+/// All logs of one process.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    runs: Books,
+    builds: Books,
+}
+
+/// All logs of one kind.
+#[derive(Debug, Default)]
+struct Books {
+    kept: BTreeMap<u64, Vec<Volume>>,
+    removed: Option<Removed>,
+}
+
+/// One file of a log, and its index.
+#[derive(Debug)]
+struct Volume {
+    number: Number,
+    /// `None` where there is no such file.
+    log: Option<u64>,
+    index: Option<u64>,
+    modified: SystemTime,
+    /// Made when it is first read.
+    segment: Option<Arc<Segment>>,
+}
+
+/// Logs of one kind that were removed because what is kept is bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// The id of the oldest one.
+    pub first: u64,
+    /// The id of the newest one.
+    pub last: u64,
+    /// How many: ids are unique in the project, so other processes have some of those between.
+    pub count: u64,
+}
+
+impl Volume {
+    fn size(&self) -> u64 {
+        let size = |file: Option<u64>| file.unwrap_or(0).next_multiple_of(PAGE);
+        size(self.log) + size(self.index)
+    }
+}
+
+impl Books {
+    fn size(&self) -> u64 {
+        self.kept.values().flatten().map(Volume::size).sum()
+    }
+}
+
+/// Makes a folder for its owner alone.
+pub(super) fn make(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(MODE).create(path)
+}
+
+impl Folder {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            runs: Books::default(),
+            builds: Books::default(),
+        }
+    }
+
+    /// Lists a folder. No log is opened.
+    pub(super) fn open(path: PathBuf) -> io::Result<Self> {
+        let mut folder = Self::new(path);
+        for entry in fs::read_dir(&folder.path)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str().and_then(FileName::parse) else {
+                continue;
+            };
+            // It may have been removed meanwhile.
+            if let Ok(metadata) = entry.metadata()
+                && metadata.is_file()
+            {
+                let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                folder.found(name, metadata.len(), modified);
+            }
+        }
+        if let Ok(text) = fs::read_to_string(folder.path.join(REMOVED)) {
+            folder.runs.removed = Removed::parse(&text, LogKind::Runs);
+            folder.builds.removed = Removed::parse(&text, LogKind::Builds);
+        }
+        for kind in [LogKind::Runs, LogKind::Builds] {
+            folder.sort(kind);
+        }
+        Ok(folder)
+    }
+
+    fn found(&mut self, name: FileName, size: u64, modified: SystemTime) {
+        let volumes = self.books_mut(name.kind).kept.entry(name.id).or_default();
+        let at = volumes
+            .iter()
+            .position(|volume| volume.number == name.number);
+        let at = at.unwrap_or_else(|| {
+            volumes.push(Volume::new(name.number, modified));
+            volumes.len() - 1
+        });
+        let volume = &mut volumes[at];
+        volume.modified = volume.modified.max(modified);
+        match name.content {
+            Content::Log => volume.log = Some(size),
+            Content::Index => volume.index = Some(size),
+        }
+    }
+
+    /// Puts the files of each log in order.
+    fn sort(&mut self, kind: LogKind) {
+        let path = self.path.clone();
+        for (id, volumes) in &mut self.books_mut(kind).kept {
+            volumes.sort_by_key(|volume| volume.number);
+            // A daemon that died between the two steps of `retire` gave the log its number but not
+            // the index.
+            if let [.., last, newest] = &mut volumes[..]
+                && newest.number == NEWEST
+                && (last.log.is_some(), last.index, newest.log) == (true, None, None)
+            {
+                let name = |number| path.join(log_name(kind, *id, number)).with_extension("idx");
+                if fs::rename(name(NEWEST), name(last.number)).is_ok() {
+                    last.index = newest.index;
+                    volumes.pop();
+                }
+            }
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn books(&self, kind: LogKind) -> &Books {
+        match kind {
+            LogKind::Runs => &self.runs,
+            LogKind::Builds => &self.builds,
+        }
+    }
+
+    fn books_mut(&mut self, kind: LogKind) -> &mut Books {
+        match kind {
+            LogKind::Runs => &mut self.runs,
+            LogKind::Builds => &mut self.builds,
+        }
+    }
+
+    /// The ids of what is kept, ascending.
+    pub(super) fn ids(&self, kind: LogKind) -> impl DoubleEndedIterator<Item = u64> {
+        self.books(kind).kept.keys().copied()
+    }
+
+    /// The highest id that was ever used.
+    pub(super) fn last(&self, kind: LogKind) -> u64 {
+        let removed = self.removed(kind).map(|removed| removed.last);
+        self.ids(kind).next_back().max(removed).unwrap_or(0)
+    }
+
+    pub(super) fn removed(&self, kind: LogKind) -> Option<Removed> {
+        self.books(kind).removed
+    }
+
+    /// The files of a log, oldest first; of the newest only if nobody writes it.
+    pub(super) fn segments(
+        &mut self,
+        kind: LogKind,
+        id: u64,
+        newest: Newest,
+    ) -> Option<Vec<Arc<Segment>>> {
+        let path = self.path.clone();
+        let volumes = self.books_mut(kind).kept.get_mut(&id)?;
+        let of_these = volumes
+            .iter_mut()
+            .filter(|volume| volume.number != NEWEST || newest == Newest::Closed);
+        let segments = of_these.map(|volume| {
+            let number = volume.number;
+            let made = volume.segment.get_or_insert_with(|| {
+                Arc::new(Segment::closed(path.join(log_name(kind, id, number))))
+            });
+            Arc::clone(made)
+        });
+        Some(segments.collect())
+    }
+
+    /// Makes room for a new file of a log: the newest gets a number. Gives the name that is free now.
+    pub(super) fn retire(&mut self, kind: LogKind, id: u64) -> io::Result<PathBuf> {
+        let path = self.path.clone();
+        let name = |number| path.join(log_name(kind, id, number));
+        let free = name(NEWEST);
+        let volumes = self.books_mut(kind).kept.entry(id).or_default();
+        let mut numbers = volumes.iter().map(|volume| volume.number);
+        let last = numbers.rfind(|&number| number != NEWEST);
+        let number = last.unwrap_or(0) + 1;
+        let numbered = name(number);
+        // Again after a failure: then perhaps only the index has its old name.
+        let log = rename(&free, &numbered)?;
+        let index = rename(&free.with_extension("idx"), &numbered.with_extension("idx"))?;
+        let old = volumes.pop_if(|volume| volume.number == NEWEST);
+        if log || index {
+            let old = old.unwrap_or_else(|| Volume::new(number, SystemTime::now()));
+            volumes.push(Volume {
+                number,
+                segment: None,
+                ..old
+            });
+        }
+        Ok(free)
+    }
+
+    /// There is a new file of a log, the newest one.
+    pub(super) fn begun(&mut self, kind: LogKind, id: u64) {
+        let volumes = self.books_mut(kind).kept.entry(id).or_default();
+        volumes.push(Volume::new(NEWEST, SystemTime::now()));
+    }
+
+    /// The newest file of a log has become larger.
+    pub(super) fn grew(&mut self, kind: LogKind, id: u64, (log, index): (u64, u64)) {
+        let newest = self.books_mut(kind).kept.get_mut(&id);
+        if let Some(newest) = newest.and_then(|volumes| volumes.last_mut()) {
+            newest.log = Some(log);
+            newest.index = Some(index);
+            newest.modified = SystemTime::now();
+        }
+    }
+
+    /// Removes what is too old or too much. The newest file of each log for which `live` holds stays.
+    pub(super) fn trim(
+        &mut self,
+        limits: &ArchiveLimits,
+        now: SystemTime,
+        live: impl Fn(LogKind, u64) -> bool,
+    ) -> io::Result<()> {
+        let before = (self.runs.removed, self.builds.removed);
+        let trimmed = self.trim_age(limits, now, &live).and_then(|()| {
+            self.trim_number(limits, &live)?;
+            self.trim_size(limits, &live)
+        });
+        if before != (self.runs.removed, self.builds.removed) {
+            self.tell_removed()?;
+        }
+        trimmed
+    }
+
+    fn trim_age(
+        &mut self,
+        limits: &ArchiveLimits,
+        now: SystemTime,
+        live: &impl Fn(LogKind, u64) -> bool,
+    ) -> io::Result<()> {
+        let oldest = now.checked_sub(DAY * limits.keep_days);
+        let Some(oldest) = oldest.filter(|_| limits.keep_days > 0) else {
+            return Ok(());
+        };
+        for kind in [LogKind::Runs, LogKind::Builds] {
+            let ids: Vec<_> = self.ids(kind).collect();
+            for id in ids {
+                while self
+                    .first(kind, id, live)
+                    .is_some_and(|volume| volume.modified < oldest)
+                {
+                    self.remove_first(kind, id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn trim_number(
+        &mut self,
+        limits: &ArchiveLimits,
+        live: &impl Fn(LogKind, u64) -> bool,
+    ) -> io::Result<()> {
+        for kind in [LogKind::Runs, LogKind::Builds] {
+            let surplus = self.ids(kind).count().saturating_sub(limits.keep_logs);
+            let old: Vec<_> = self.ids(kind).filter(|id| !live(kind, *id)).collect();
+            for id in old.into_iter().take(surplus) {
+                while self.first(kind, id, live).is_some() {
+                    self.remove_first(kind, id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn trim_size(
+        &mut self,
+        limits: &ArchiveLimits,
+        live: &impl Fn(LogKind, u64) -> bool,
+    ) -> io::Result<()> {
+        let mut runs = self.runs.size();
+        let mut builds = self.builds.size();
+        while runs + builds > limits.keep_bytes {
+            let oldest = |kind| {
+                let of_kind = self.ids(kind).filter_map(|id| {
+                    let volume = self.first(kind, id, live)?;
+                    Some((volume.modified, id, volume.size()))
+                });
+                of_kind
+                    .min()
+                    .map(|(modified, id, size)| (modified, kind, id, size))
+            };
+            let (run, build) = (oldest(LogKind::Runs), oldest(LogKind::Builds));
+            // A chatty program must not cost the few words of its builds.
+            let spared = builds <= limits.keep_bytes / 8;
+            let next = match (run, build) {
+                (Some(run), Some(build)) if build.0 < run.0 && !spared => build,
+                (Some(run), _) => run,
+                (None, Some(build)) => build,
+                (None, None) => return Ok(()),
+            };
+            let (_, kind, id, size) = next;
+            self.remove_first(kind, id)?;
+            match kind {
+                LogKind::Runs => runs = runs.saturating_sub(size),
+                LogKind::Builds => builds = builds.saturating_sub(size),
+            }
+        }
+        Ok(())
+    }
+
+    /// The oldest file of a log, if it may go.
+    fn first(
+        &self,
+        kind: LogKind,
+        id: u64,
+        live: &impl Fn(LogKind, u64) -> bool,
+    ) -> Option<&Volume> {
+        let first = self.books(kind).kept.get(&id)?.first()?;
+        (first.number != NEWEST || !live(kind, id)).then_some(first)
+    }
+
+    /// Removes the oldest file of a log.
+    fn remove_first(&mut self, kind: LogKind, id: u64) -> io::Result<()> {
+        let path = self.path.clone();
+        let books = self.books_mut(kind);
+        let Some(volumes) = books.kept.get_mut(&id) else {
+            return Ok(());
+        };
+        let Some(first) = volumes.first() else {
+            return Ok(());
+        };
+        let log = path.join(log_name(kind, id, first.number));
+        remove(&log)?;
+        remove(&log.with_extension("idx"))?;
+        volumes.remove(0);
+        if volumes.is_empty() {
+            books.kept.remove(&id);
+            let removed = books.removed.get_or_insert(Removed {
+                first: id,
+                last: id,
+                count: 0,
+            });
+            removed.first = removed.first.min(id);
+            removed.last = removed.last.max(id);
+            removed.count += 1;
+        }
+        Ok(())
+    }
+
+    /// Writes down which logs were removed, so that their ids are not used again.
+    fn tell_removed(&self) -> io::Result<()> {
+        let mut text = String::new();
+        for (name, removed) in [("runs", self.runs.removed), ("builds", self.builds.removed)] {
+            if let Some(removed) = removed {
+                let Removed { first, last, count } = removed;
+                let _ = writeln!(text, "{name} {first} {last} {count}");
+            }
+        }
+        let path = self.path.join(REMOVED);
+        let new = path.with_extension("new");
+        fs::write(&new, text).and_then(|()| fs::rename(&new, &path))
+    }
+}
+
+/// Whether the newest file of a log is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Newest {
+    Written,
+    Closed,
+}
+
+impl Volume {
+    fn new(number: Number, modified: SystemTime) -> Self {
+        Self {
+            number,
+            log: None,
+            index: None,
+            modified,
+            segment: None,
+        }
+    }
+}
+
+impl Removed {
+    fn parse(text: &str, kind: LogKind) -> Option<Self> {
+        let name = match kind {
+            LogKind::Runs => "runs ",
+            LogKind::Builds => "builds ",
+        };
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        let mut numbers = line.split(' ').map(str::parse);
+        let mut number = || numbers.next()?.ok();
+        Some(Self {
+            first: number()?,
+            last: number()?,
+            count: number()?,
+        })
+    }
+}
+
+/// False if there is no such file.
+fn rename(from: &Path, to: &Path) -> io::Result<bool> {
+    there(fs::rename(from, to))
+}
+
+fn remove(path: &Path) -> io::Result<bool> {
+    there(fs::remove_file(path))
+}
+
+fn there(done: io::Result<()>) -> io::Result<bool> {
+    match done {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
