@@ -22,6 +22,7 @@ use std::{io, time::Duration};
 use bpm_actors::{
     leftovers,
     logs::passthrough::Passthrough,
+    notify,
     reaper::{Reaper, floor::Floor, ledger::Ledger, limits::Limits},
 };
 use tokio_util::sync::CancellationToken;
@@ -102,6 +103,9 @@ async fn serve(
 ) -> Result<(), DaemonError> {
     // First of all, so that no signal finds the daemon unprepared.
     let mut signals = Signals::listen().map_err(cannot("listen for signals"))?;
+    if let Err(error) = notify::clear(&state.notify_folder()) {
+        log::warn!("cannot clear {}: {error}", state.notify_folder().display());
+    }
     let project = config.project_dir.clone();
     let ledger = state.path().join("children.json");
     let reaper = Reaper::start(project.clone(), Ledger::new(ledger.clone()))
@@ -116,7 +120,7 @@ async fn serve(
 
     let (processes, file) = (config.processes.clone(), config.file.clone());
     let url = format!("http://localhost:{}{}", listeners.port, mcp::PATH);
-    let (mut team, service) = Team::assemble(config, state.path(), &url, &reaper, outputs);
+    let (mut team, service) = Team::assemble(config, state, &url, &reaper, outputs);
     // Who connects as soon as we say that we serve finds a queue to wait in. What an earlier daemon
     // left may still be in the way.
     let early = match Held::bind(&processes, &file) {
