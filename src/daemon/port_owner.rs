@@ -1,11 +1,14 @@
 //! Who has an address that this daemon needs, as far as `/proc` tells.
 
 use std::{
+    collections::HashSet,
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::ffi::OsStrExt,
     path::Path,
 };
+
+use bpm_actors::proc_table::Stat;
 
 use super::occupant::{LOOKS, Occupant, kernel_table};
 
@@ -47,6 +50,19 @@ impl PortOwner {
             .find_map(look)
             .and_then(Occupant::of_socket)
             .map_or(Self::Unknown, Self::Process)
+    }
+
+    /// Whether it is certain that none of these, who were just found alive, is in the way. One whom
+    /// `/proc` does not show may be about to end, and one who is gone may have been one of them.
+    #[must_use]
+    pub fn is_none_of(&self, pids: &HashSet<u32>) -> bool {
+        match self {
+            Self::Process(Occupant { pid, .. }) => {
+                !pids.contains(pid) && Stat::of(*pid).is_some_and(|stat| stat.is_alive())
+            }
+            Self::User(uid) => pids.is_empty() && *uid != nix::unistd::geteuid().as_raw(),
+            Self::Unknown => false,
+        }
     }
 
     /// Whether it is this very daemon.
@@ -188,6 +204,21 @@ mod tests {
             u32::from_ne_bytes([127, 0, 0, 1])
         );
         assert!(found(&row(&mapped, "0A"), "127.0.0.1:3001").is_some());
+    }
+
+    #[test]
+    fn an_owner_who_may_be_one_of_those_that_are_left_is_not_ruled_out() {
+        let process = |pid| PortOwner::Process(Occupant { pid, command: None });
+        let us = nix::unistd::geteuid().as_raw();
+        let me = std::process::id();
+        let (nobody, somebody) = (HashSet::new(), HashSet::from([me]));
+        assert!(process(me).is_none_of(&nobody));
+        assert!(!process(me).is_none_of(&somebody));
+        assert!(!process(u32::MAX).is_none_of(&nobody), "it is gone");
+        assert!(PortOwner::User(us + 1).is_none_of(&nobody));
+        assert!(!PortOwner::User(us + 1).is_none_of(&somebody));
+        assert!(!PortOwner::User(us).is_none_of(&nobody));
+        assert!(!PortOwner::Unknown.is_none_of(&nobody));
     }
 
     #[test]

@@ -177,6 +177,7 @@ fn a_taken_port_names_its_owner_and_nothing_is_bound_or_started() {
     let (code, _, stderr) = Daemon::refuses(Daemon::command(&project));
 
     assert_eq!(code, Some(1), "{stderr}");
+    assert!(!stderr.contains("serving"), "{stderr}");
     let me = std::process::id();
     let expected = format!("process main: listen {last} is taken by pid {me} (");
     assert!(stderr.contains(&expected), "{stderr}");
