@@ -5,6 +5,8 @@
 
 use std::{fmt, os::fd::OwnedFd, sync::Arc};
 
+use rustix::io::ioctl_fionbio;
+
 use crate::{relay::Relay, spec::ListenAddress};
 
 /// As many connections as the kernel lets wait: they wait through builds and crashes.
@@ -22,7 +24,7 @@ pub struct HeldSocket {
     pub name: String,
     /// Where it listens.
     pub address: ListenAddress,
-    /// It. Closed on exec, and in blocking mode, as the convention of systemd has it.
+    /// It. Closed on exec.
     pub descriptor: OwnedFd,
 }
 
@@ -51,6 +53,16 @@ impl HeldSockets {
         for socket in self {
             if let Err(error) = rustix::net::listen(&socket.descriptor, BACKLOG) {
                 log::warn!("cannot listen on {}: {error}", socket.address);
+            }
+        }
+    }
+
+    /// Puts them into blocking mode, as the convention of systemd has it. The mode is that of all who
+    /// share the sockets.
+    pub fn block(&self) {
+        for socket in self {
+            if let Err(error) = ioctl_fionbio(&socket.descriptor, false) {
+                log::warn!("{} stays in non-blocking mode: {error}", socket.address);
             }
         }
     }

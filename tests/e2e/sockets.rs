@@ -10,7 +10,10 @@ use std::{
     },
 };
 
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use crate::support::{
     Daemon, LIMIT, Project, eventually, free, is_alive, marked, pid_in, project::shell,
@@ -26,6 +29,10 @@ fn answer(mut stream: impl Read) -> String {
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     text
+}
+
+fn kill_9(pid: u32) {
+    kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
 }
 
 fn call(address: SocketAddr) -> String {
@@ -114,11 +121,7 @@ fn connections_wait_while_nobody_runs_and_the_next_child_answers_them() {
     let waiting: Vec<_> = (0..3)
         .map(|_| TcpStream::connect(address).unwrap())
         .collect();
-    nix::sys::signal::kill(
-        nix::unistd::Pid::from_raw(first.try_into().unwrap()),
-        Signal::SIGKILL,
-    )
-    .unwrap();
+    kill_9(first);
     project.file("open", "");
     for stream in waiting {
         stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -216,6 +219,63 @@ fn after_kill_9_the_next_daemon_ends_what_is_left_and_holds_the_same_sockets() {
     UnixStream::connect(&path).unwrap();
     daemon.stop();
     assert!(!path.exists());
+}
+
+/// Answers with how it got its socket, which it then uses without blocking.
+const NON_BLOCKING: &str = "\
+import os, select, socket
+mode = 'blocking' if os.get_blocking(3) else 'non-blocking'
+os.set_blocking(3, False)
+listener = socket.socket(fileno=3)
+while True:
+    select.select([listener], [], [])
+    try:
+        connection, _ = listener.accept()
+    except BlockingIOError:
+        continue
+    connection.sendall(mode.encode())
+    connection.close()
+";
+
+#[test]
+fn a_socket_arrives_in_blocking_mode_whatever_earlier_runs_did_to_it() {
+    let (project, address) = (Project::new("blocking"), free());
+    project.file("server.py", NON_BLOCKING);
+    let entry = listens(
+        "main",
+        &format!("[\"{address}\"]"),
+        &["python3", "server.py"],
+    );
+    let wait = "release_crash_backoff_initial_seconds = 0.05\ndev_crash_wait_seconds = 0.05\n";
+    project.config(&format!("{wait}{entry}overlap = false\n"));
+    let daemon = project.start();
+    let first = daemon.until_state("main", "running");
+    assert_eq!(call(address), "blocking");
+    kill_9(pid_in(&first));
+    assert_eq!(call(address), "blocking");
+    daemon.until("main", "crashed and back", |it| {
+        it["state"] == "running" && it["pid"] != first["pid"]
+    });
+    assert_eq!(daemon.restart("main")["outcome"], "restarted");
+    assert_eq!(call(address), "blocking");
+}
+
+#[test]
+fn a_swap_leaves_the_mode_of_a_socket_as_the_old_run_needs_it() {
+    let (project, address) = (Project::new("shared-mode"), free());
+    project.file("server.py", NON_BLOCKING);
+    let entry = listens(
+        "main",
+        &format!("[\"{address}\"]"),
+        &["python3", "server.py"],
+    );
+    project.config(&entry);
+    let daemon = project.start();
+    let first = daemon.until_state("main", "running");
+    assert_eq!(call(address), "blocking");
+    assert_eq!(daemon.restart("main")["outcome"], "swapped");
+    daemon.until("main", "alone", |it| it["last_exit"]["run"] == first["run"]);
+    assert_eq!(call(address), "non-blocking");
 }
 
 #[test]
