@@ -8,12 +8,14 @@ use std::{
         fs::{FileTypeExt, PermissionsExt},
         net::{UnixListener, UnixStream},
     },
+    path::Path,
 };
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use serde_json::json;
 
 use crate::support::{
     Daemon, LIMIT, Project, eventually, free, is_alive, marked, pid_in, project::shell,
@@ -33,6 +35,12 @@ fn answer(mut stream: impl Read) -> String {
 
 fn kill_9(pid: u32) {
     kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
+}
+
+fn call_at(path: &Path) -> String {
+    let stream = UnixStream::connect(path).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    answer(stream)
 }
 
 fn call(address: SocketAddr) -> String {
@@ -276,6 +284,80 @@ fn a_swap_leaves_the_mode_of_a_socket_as_the_old_run_needs_it() {
     assert_eq!(daemon.restart("main")["outcome"], "swapped");
     daemon.until("main", "alone", |it| it["last_exit"]["run"] == first["run"]);
     assert_eq!(call(address), "non-blocking");
+}
+
+/// Closes its two sockets for all who have them at its end.
+const SHUTS_DOWN: &str = "\
+import os, select, signal, socket
+listeners = [socket.socket(fileno=3), socket.socket(fileno=4)]
+def end(*_):
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)
+while True:
+    for listener in select.select(listeners, [], [])[0]:
+        connection, _ = listener.accept()
+        connection.sendall(str(os.getpid()).encode())
+        connection.close()
+";
+
+#[test]
+fn sockets_that_a_run_shut_down_take_connections_again_at_its_end() {
+    let (project, address) = (Project::new("shutdown"), free());
+    project.file("server.py", SHUTS_DOWN);
+    let path = project.dir().join("app.sock");
+    let listen = format!("[\"{address}\", \"{}\"]", path.display());
+    let entry = listens("main", &listen, &["python3", "server.py"]);
+    project.config(&format!("{entry}overlap = false\n"));
+    let daemon = project.start();
+    let first = pid_in(&daemon.until_state("main", "running"));
+    assert_eq!(call_at(&path), first.to_string());
+
+    daemon.call("stop", &json!({}));
+    let waiting = UnixStream::connect(&path).unwrap();
+    let also = TcpStream::connect(address).unwrap();
+    daemon.prints("app.sock was shut down by a run: bound anew");
+    daemon.prints(&format!(
+        "{address} was shut down by a run: listening again"
+    ));
+    let started = daemon.call("start", &json!({}));
+
+    let second = pid_in(&started["structuredContent"]).to_string();
+    assert_eq!([answer(waiting), answer(also)], [&*second, &*second]);
+    let mode = fs::symlink_metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    daemon.stop();
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_swap_from_a_run_that_shuts_its_sockets_down_recovers_by_itself() {
+    let (project, address) = (Project::new("shutdown-swap"), free());
+    project.file("server.py", SHUTS_DOWN);
+    let path = project.dir().join("app.sock");
+    let listen = format!("[\"{address}\", \"{}\"]", path.display());
+    let wait = "dev_crash_wait_seconds = 0.05\n";
+    let entry = listens("main", &listen, &["python3", "server.py"]);
+    project.config(&format!("{wait}{entry}"));
+    let daemon = project.start();
+    let first = pid_in(&daemon.until_state("main", "running"));
+
+    daemon.restart("main");
+
+    let second = eventually("answered by another run", || {
+        let said = UnixStream::connect(&path).map(answer);
+        said.map_err(|error| error.to_string())
+            .and_then(|said| said.parse().map_err(|_| said))
+            .and_then(|pid: u32| {
+                if pid == first {
+                    Err(pid.to_string())
+                } else {
+                    Ok(pid)
+                }
+            })
+    });
+    assert_eq!(call(address), second.to_string());
 }
 
 #[test]

@@ -126,11 +126,13 @@ impl ProcessActor {
 
     /// Makes held sockets as a child expects them. During a swap their mode stays: an old run that
     /// serves would block in the middle of its own work.
-    fn prepare_sockets(&self, run: RunId) {
-        if let Doors::Held(sockets) = &self.doors
-            && !self.machine.has_company(run)
-        {
-            sockets.block();
+    fn prepare_sockets(&mut self, run: RunId) {
+        if let Doors::Held(sockets) = &mut self.doors {
+            sockets.renew();
+            sockets.widen();
+            if !self.machine.has_company(run) {
+                sockets.block();
+            }
         }
     }
 
