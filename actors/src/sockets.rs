@@ -34,7 +34,8 @@ pub struct HeldSocket {
     pub place: Option<Arc<dyn Place>>,
 }
 
-/// The place of a socket that a child can shut down for good: it has to be bound anew.
+/// The place of a socket that has to be bound anew when it is lost: its file is removed, or a child shut
+/// it down for good.
 pub trait Place: fmt::Debug + Send + Sync {
     /// A new socket there, if the one that was bound last is lost. Logs what it finds; where somebody
     /// else is in the place, that is all.

@@ -361,15 +361,43 @@ fn a_swap_from_a_run_that_shuts_its_sockets_down_recovers_by_itself() {
 }
 
 #[test]
+fn a_unix_socket_whose_file_was_removed_is_bound_anew_for_the_next_run() {
+    let project = Project::new("removed");
+    project.file("server.py", PYTHON);
+    let path = project.dir().join("app.sock");
+    let listen = format!("[\"{}\"]", path.display());
+    project.config(&listens("main", &listen, &["python3", "server.py"]));
+    let daemon = project.start();
+    let first = daemon.until_state("main", "running");
+    fs::remove_file(&path).unwrap();
+
+    let second = pid_in(&daemon.restart("main"));
+
+    daemon.prints("app.sock was removed: bound anew");
+    assert_ne!(second, pid_in(&first));
+    let said = call_at(&path);
+    assert!(said.starts_with(&format!("{second} ")), "{said}");
+    let mode = fs::symlink_metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    daemon.stop();
+    assert!(!path.exists());
+}
+
+#[test]
 fn what_somebody_put_in_the_place_of_the_socket_stays() {
     let project = Project::new("replaced");
     let path = project.dir().join("app.sock");
     let listen = format!("[\"{}\"]", path.display());
     project.config(&listens("main", &listen, &["sleep", "1000"]));
     let daemon = project.start();
-    eventually("bound", || UnixStream::connect(&path));
+    daemon.until_state("main", "running");
     fs::remove_file(&path).unwrap();
     let _other = UnixListener::bind(&path).unwrap();
+    assert_eq!(daemon.restart("main")["outcome"], "swapped");
+    daemon.prints(&format!(
+        "app.sock is taken by pid {} (",
+        std::process::id()
+    ));
     daemon.stop();
     UnixStream::connect(&path).unwrap();
 }

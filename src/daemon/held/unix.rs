@@ -47,6 +47,10 @@ pub(super) struct SocketFile {
 /// Why nobody who connects at its path reaches a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
+    /// The file is gone.
+    Removed,
+    /// There is another file in its place.
+    Replaced,
     /// A child called `shutdown`, which holds for all who have it, and for good.
     ShutDown,
 }
@@ -54,6 +58,8 @@ pub(super) enum Loss {
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Removed => "was removed",
+            Self::Replaced => "was replaced",
             Self::ShutDown => "was shut down by a run",
         })
     }
@@ -72,7 +78,12 @@ impl SocketFile {
 
     /// Why it is of no use any more, if it is not.
     pub(super) fn loss(&self) -> Option<Loss> {
-        is_shut_down(&self.socket).then_some(Loss::ShutDown)
+        match Node::at(&self.path) {
+            Ok(node) if node != self.node => Some(Loss::Replaced),
+            Err(error) if error.kind() == ErrorKind::NotFound => Some(Loss::Removed),
+            // Where we may not look, the path may be good for others.
+            Ok(_) | Err(_) => is_shut_down(&self.socket).then_some(Loss::ShutDown),
+        }
     }
 }
 
