@@ -26,6 +26,13 @@ const ROUNDS: usize = 20;
 /// How long killed ones may take to vanish, per round.
 const VANISH: Duration = Duration::from_secs(2);
 
+/// The pids of everybody who is left.
+#[must_use]
+pub fn pids(ledger: &Path, project: &Path) -> HashSet<u32> {
+    let left = left(ledger, project).into_iter();
+    left.map(|identity| identity.pid).collect()
+}
+
 /// Asks everybody who is left to end, waits for `grace`, kills the rest. Returns how many there were.
 ///
 /// # Errors

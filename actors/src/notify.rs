@@ -119,6 +119,21 @@ impl NotifySocket {
     }
 }
 
+/// Removes the sockets that a dead daemon left in `folder`. Before anything is bound there.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn clear(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        remove_stale(&entry?.path());
+    }
+    Ok(())
+}
+
 impl Drop for NotifySocket {
     fn drop(&mut self) {
         // What is gone already needs not be removed.

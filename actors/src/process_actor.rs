@@ -238,14 +238,14 @@ impl ProcessActor {
                 }
             }
             Effect::Crashed { run, exit } => {
-                self.widen();
+                self.restore_sockets(run);
                 let exit_report = self.history.crashed(run, exit).clone();
                 self.crashes.add(exit, exit_report.clone());
                 self.attempt.ended(exit_report);
                 self.ports.crashed.do_send(Crashed { process, run, exit });
             }
             Effect::Stopped { run, exit } => {
-                self.widen();
+                self.restore_sockets(run);
                 // One that was not ready in time is asked about, too.
                 let exit_report = self.history.ended(run, exit).clone();
                 self.attempt.ended(exit_report);
@@ -292,6 +292,21 @@ impl ProcessActor {
         };
         let drained = relay.drained(run).into_actor(self);
         ctx.spawn(drained.map(move |(), actor, ctx| actor.happens(Event::Drained { run }, ctx)));
+    }
+
+    /// Undoes what a child that ended did to held sockets, so that connections wait. What another one
+    /// still has is not bound anew: nobody would accept there.
+    fn restore_sockets(&mut self, run: RunId) {
+        if self.machine.is_ending() {
+            return;
+        }
+        let alone = !self.machine.has_company(run);
+        if let Doors::Held(sockets) = &mut self.doors {
+            if alone {
+                sockets.renew();
+            }
+            sockets.widen();
+        }
     }
 
     /// Gives held sockets their full queue again, which a child may have cut.

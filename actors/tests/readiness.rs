@@ -174,7 +174,8 @@ impl Run {
         self.launch.sockets = HeldSockets::new(vec![HeldSocket {
             name: "http".into(),
             address,
-            descriptor: socket.into(),
+            descriptor: OwnedFd::from(socket).into(),
+            place: None,
         }]);
         self
     }

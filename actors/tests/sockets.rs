@@ -151,7 +151,8 @@ fn held(count: usize) -> HeldSockets {
         HeldSocket {
             name: format!("socket-{number}"),
             address: ListenAddress::Tcp(listener.local_addr().unwrap()),
-            descriptor: listener.into(),
+            descriptor: OwnedFd::from(listener).into(),
+            place: None,
         }
     };
     HeldSockets::new((0..count).map(one).collect())

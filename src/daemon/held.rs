@@ -3,19 +3,22 @@
 //! The start binds all of them, or none, when what a dead daemon left is ended and before anything is
 //! started. This room knows neither who is handed the sockets nor when.
 
+mod place;
 mod problem;
 mod tcp;
 #[cfg(test)]
 mod tests;
 mod unix;
 
-use std::{net::TcpListener, path::Path};
+use std::{net::TcpListener, path::Path, sync::Arc};
 
 use bpm_actors::{
-    sockets::{BACKLOG, HeldSocket, HeldSockets},
+    ids::ProcessName,
+    sockets::{BACKLOG, HeldSocket, HeldSockets, Place},
     spec::{Listen, ListenAddress, ProcessSpec, Sockets},
 };
 
+use self::place::SocketPlace;
 pub use self::{
     problem::{HeldError, Key, Reason},
     unix::SocketFiles,
@@ -62,7 +65,7 @@ impl Held {
                 Sockets::Held { listen, .. } => {
                     let mut sockets = Vec::with_capacity(listen.len());
                     for wanted in listen {
-                        let socket = hold(wanted, &mut files);
+                        let socket = hold(wanted, &spec.name, file, &mut files);
                         sockets.push(socket.map_err(|reason| {
                             problem(Key::Listen, wanted.address.clone(), reason)
                         })?);
@@ -81,14 +84,29 @@ impl Held {
     }
 }
 
-fn hold(wanted: &Listen, files: &mut SocketFiles) -> Result<HeldSocket, Reason> {
-    let descriptor = match &wanted.address {
-        ListenAddress::Tcp(address) => tcp::listen(*address)?.into(),
-        ListenAddress::Unix(path) => unix::listen(path, files)?,
+fn hold(
+    wanted: &Listen,
+    process: &ProcessName,
+    file: &Path,
+    files: &mut SocketFiles,
+) -> Result<HeldSocket, Reason> {
+    let (descriptor, place) = match &wanted.address {
+        ListenAddress::Tcp(address) => (Arc::new(tcp::listen(*address)?.into()), None),
+        ListenAddress::Unix(path) => {
+            let bound = unix::listen(path)?;
+            let descriptor = bound.socket();
+            let place = SocketPlace {
+                process: process.clone(),
+                config: file.to_owned(),
+                file: files.keep(bound),
+            };
+            (descriptor, Some(Arc::new(place) as Arc<dyn Place>))
+        }
     };
     Ok(HeldSocket {
         name: wanted.name.clone(),
         address: wanted.address.clone(),
         descriptor,
+        place,
     })
 }

@@ -2,9 +2,9 @@
 //!
 //! `main` calls [`run`] with a valid configuration. It must not know arguments or exit codes.
 //!
-//! The order is: lock, port, state folder; then serve at once; then end what a dead daemon left;
-//! then bind the sockets that are held for the processes, unless that was possible at once; then start
-//! those.
+//! The order is: lock, port, state folder; then bind the sockets that are held for the processes, as far
+//! as nothing is in the way that a dead daemon left; then serve; then end what it left, and bind them
+//! now at the latest; then start the processes.
 
 pub mod held;
 pub mod listener;
@@ -17,17 +17,18 @@ mod logger;
 mod signals;
 mod team;
 
-use std::{io, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use bpm_actors::{
     leftovers,
     logs::passthrough::Passthrough,
+    notify,
     reaper::{Reaper, floor::Floor, ledger::Ledger, limits::Limits},
 };
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    held::{Held, SocketFiles},
+    held::{Held, HeldError, SocketFiles},
     listener::Listeners,
     lock::ProjectLock,
     signals::Signals,
@@ -102,6 +103,9 @@ async fn serve(
 ) -> Result<(), DaemonError> {
     // First of all, so that no signal finds the daemon unprepared.
     let mut signals = Signals::listen().map_err(cannot("listen for signals"))?;
+    if let Err(error) = notify::clear(&state.notify_folder()) {
+        log::warn!("cannot clear {}: {error}", state.notify_folder().display());
+    }
     let project = config.project_dir.clone();
     let ledger = state.path().join("children.json");
     let reaper = Reaper::start(project.clone(), Ledger::new(ledger.clone()))
@@ -116,12 +120,12 @@ async fn serve(
 
     let (processes, file) = (config.processes.clone(), config.file.clone());
     let url = format!("http://localhost:{}{}", listeners.port, mcp::PATH);
-    let (mut team, service) = Team::assemble(config, state.path(), &url, &reaper, outputs);
+    let (mut team, service) = Team::assemble(config, state, &url, &reaper, outputs);
     // Who connects as soon as we say that we serve finds a queue to wait in. What an earlier daemon
     // left may still be in the way.
     let early = match Held::bind(&processes, &file) {
         Ok(held) => Some(held),
-        Err(error) if error.is_taken() => None,
+        Err(error) if may_pass(&error, &ledger, &project) => None,
         Err(error) => return Err(error.into()),
     };
     let farewell = CancellationToken::new();
@@ -192,13 +196,19 @@ fn listen(config: &Config) -> Result<Listeners, DaemonError> {
     }
 }
 
+/// Whether the end of what an earlier daemon left may remove this problem.
+fn may_pass(problem: &HeldError, ledger: &Path, project: &Path) -> bool {
+    let owner = problem.owner();
+    owner.is_some_and(|owner| !owner.is_none_of(&leftovers::pids(ledger, project)))
+}
+
 /// Gives the processes what was bound for them.
 fn hold(team: &mut Team, held: Held) -> Result<SocketFiles, DaemonError> {
     team.hold(held.bound).map_err(cannot("relay connections"))?;
     Ok(held.files)
 }
 
-async fn end_leftovers(ledger: &std::path::Path, project: &std::path::Path, grace: Duration) {
+async fn end_leftovers(ledger: &Path, project: &Path, grace: Duration) {
     match leftovers::end(ledger, project, grace).await {
         Ok(0) => {}
         Ok(count) => log::warn!("ended {count} processes that an earlier daemon left"),

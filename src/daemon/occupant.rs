@@ -4,6 +4,7 @@ use std::{
     fmt,
     fs::{self, File},
     io::{self, Read},
+    iter,
     os::unix::ffi::OsStrExt,
     path::PathBuf,
 };
@@ -36,13 +37,14 @@ impl Occupant {
         Self { pid, command }
     }
 
-    /// The process that has the socket with this inode open. `None` if it is not visible: other
-    /// users' descriptors are not.
+    /// The process that has the socket with this inode open: this one, if it does. `None` if it is not
+    /// visible: other users' descriptors are not.
     #[must_use]
     pub fn of_socket(inode: u64) -> Option<Self> {
         let link = format!("socket:[{inode}]");
         let processes = fs::read_dir("/proc").ok()?;
-        let mut pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let mut pids = iter::once(std::process::id()).chain(pids);
         pids.find(|pid| holds(*pid, &link)).map(Self::of)
     }
 }

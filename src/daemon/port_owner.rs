@@ -1,11 +1,14 @@
 //! Who has an address that this daemon needs, as far as `/proc` tells.
 
 use std::{
+    collections::HashSet,
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::ffi::OsStrExt,
     path::Path,
 };
+
+use bpm_actors::proc_table::Stat;
 
 use super::occupant::{LOOKS, Occupant, kernel_table};
 
@@ -39,14 +42,31 @@ impl PortOwner {
         Occupant::of_socket(rival.inode).map_or(Self::User(rival.uid), Self::Process)
     }
 
-    /// Who listens at a unix socket.
+    /// Who listens at a unix socket. A socket keeps its path when its file is removed: where another one
+    /// has taken ours, it is the owner of that one.
     #[must_use]
     pub fn of_unix(path: &Path) -> Self {
-        let look = |_| listening_unix(&kernel_table("/proc/net/unix").ok()?, path);
-        (0..LOOKS)
-            .find_map(look)
-            .and_then(Occupant::of_socket)
-            .map_or(Self::Unknown, Self::Process)
+        let look = |_| {
+            let table = kernel_table("/proc/net/unix").ok()?;
+            let owner = |inode| Occupant::of_socket(inode).map_or(Self::Unknown, Self::Process);
+            let owners = || listening_unix(&table, path).map(owner);
+            let other = owners().find(|owner| !owner.is_us());
+            other.or_else(|| owners().next())
+        };
+        (0..LOOKS).find_map(look).unwrap_or(Self::Unknown)
+    }
+
+    /// Whether it is certain that none of these, who were just found alive, is in the way. One whom
+    /// `/proc` does not show may be about to end, and one who is gone may have been one of them.
+    #[must_use]
+    pub fn is_none_of(&self, pids: &HashSet<u32>) -> bool {
+        match self {
+            Self::Process(Occupant { pid, .. }) => {
+                !pids.contains(pid) && Stat::of(*pid).is_some_and(|stat| stat.is_alive())
+            }
+            Self::User(uid) => pids.is_empty() && *uid != nix::unistd::geteuid().as_raw(),
+            Self::Unknown => false,
+        }
     }
 
     /// Whether it is this very daemon.
@@ -119,11 +139,11 @@ fn address(hex: &str) -> Option<IpAddr> {
     }
 }
 
-/// The inode of the socket in the kernel's table of unix sockets that listens at `path`.
-fn listening_unix(table: &[u8], path: &Path) -> Option<u64> {
+/// The inodes of the sockets in the kernel's table of unix sockets that listen at `path`.
+fn listening_unix<'a>(table: &'a [u8], path: &'a Path) -> impl Iterator<Item = u64> + 'a {
     /// `__SO_ACCEPTCON`; what it accepted has the same path.
     const LISTENS: &str = "00010000";
-    table.split(|byte| *byte == b'\n').find_map(|line| {
+    table.split(|byte| *byte == b'\n').filter_map(move |line| {
         // The path may contain spaces; what stands before it does not.
         let before = line.strip_suffix(path.as_os_str().as_bytes())?;
         let columns: Vec<_> = str::from_utf8(before.strip_suffix(b" ")?)
@@ -191,6 +211,21 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_who_may_be_one_of_those_that_are_left_is_not_ruled_out() {
+        let process = |pid| PortOwner::Process(Occupant { pid, command: None });
+        let us = nix::unistd::geteuid().as_raw();
+        let me = std::process::id();
+        let (nobody, somebody) = (HashSet::new(), HashSet::from([me]));
+        assert!(process(me).is_none_of(&nobody));
+        assert!(!process(me).is_none_of(&somebody));
+        assert!(!process(u32::MAX).is_none_of(&nobody), "it is gone");
+        assert!(PortOwner::User(us + 1).is_none_of(&nobody));
+        assert!(!PortOwner::User(us + 1).is_none_of(&somebody));
+        assert!(!PortOwner::User(us).is_none_of(&nobody));
+        assert!(!PortOwner::Unknown.is_none_of(&nobody));
+    }
+
+    #[test]
     fn the_owner_of_a_unix_socket_is_the_one_that_listens() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a  b.sock");
@@ -206,7 +241,7 @@ mod tests {
             0: 00000003 00000000 00000000 0001 03 7 /a b\n\
             0: 00000002 00000000 00010000 0001 01     8 /a b\n\
             0: 00000002 00000000 00010000 0001 01 9\n";
-        assert_eq!(listening_unix(table, Path::new("/a b")), Some(8));
-        assert_eq!(listening_unix(table, Path::new("b")), None);
+        let found = |path| listening_unix(table, Path::new(path)).collect::<Vec<_>>();
+        assert_eq!((found("/a b"), found("b")), (vec![8], vec![]));
     }
 }

@@ -131,6 +131,12 @@ impl StateDir {
         &self.path
     }
 
+    /// Where the sockets lie that children notify.
+    #[must_use]
+    pub fn notify_folder(&self) -> PathBuf {
+        self.path.join("notify")
+    }
+
     /// Tells clients where this daemon is. `url` is that of MCP.
     ///
     /// # Errors

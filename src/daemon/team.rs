@@ -1,6 +1,6 @@
 //! The actors of one daemon: who knows whom.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use actix::prelude::*;
 use bpm_actors::{
@@ -23,7 +23,7 @@ use bpm_actors::{
 };
 use futures_util::future::join_all;
 
-use super::held::Bound;
+use super::{held::Bound, state_dir::StateDir};
 use crate::{
     config::Config,
     service::{Freshness, Member, Parts, Service},
@@ -47,7 +47,7 @@ impl Team {
     /// Starts the actors, and makes the service that answers for them.
     pub(super) fn assemble(
         config: Config,
-        state_dir: &Path,
+        state: &StateDir,
         url: &str,
         reaper: &Reaper,
         outputs: Passthrough,
@@ -67,7 +67,7 @@ impl Team {
         let environment = BaseEnvironment::of_daemon(std::env::vars_os());
         let project = Project {
             dir: config.project_dir.clone(),
-            state_dir: state_dir.to_owned(),
+            state_dir: state.path().to_owned(),
         };
         let children = std::rc::Rc::new(reaper.clone());
         let build_log = BuildLog {
@@ -98,7 +98,7 @@ impl Team {
                 last_lines: logs.clone().recipient(),
                 error_lines: logs.clone().recipient(),
                 lines: logs.clone().recipient(),
-                notify_folder: state_dir.join("notify"),
+                notify_folder: state.notify_folder(),
                 mode: mode.clone().recipient(),
                 environment: environment.clone(),
             };

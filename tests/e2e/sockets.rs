@@ -8,9 +8,14 @@ use std::{
         fs::{FileTypeExt, PermissionsExt},
         net::{UnixListener, UnixStream},
     },
+    path::Path,
 };
 
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::json;
 
 use crate::support::{
     Daemon, LIMIT, Project, eventually, free, is_alive, marked, pid_in, project::shell,
@@ -26,6 +31,16 @@ fn answer(mut stream: impl Read) -> String {
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     text
+}
+
+fn kill_9(pid: u32) {
+    kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
+}
+
+fn call_at(path: &Path) -> String {
+    let stream = UnixStream::connect(path).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    answer(stream)
 }
 
 fn call(address: SocketAddr) -> String {
@@ -114,11 +129,7 @@ fn connections_wait_while_nobody_runs_and_the_next_child_answers_them() {
     let waiting: Vec<_> = (0..3)
         .map(|_| TcpStream::connect(address).unwrap())
         .collect();
-    nix::sys::signal::kill(
-        nix::unistd::Pid::from_raw(first.try_into().unwrap()),
-        Signal::SIGKILL,
-    )
-    .unwrap();
+    kill_9(first);
     project.file("open", "");
     for stream in waiting {
         stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -177,6 +188,7 @@ fn a_taken_port_names_its_owner_and_nothing_is_bound_or_started() {
     let (code, _, stderr) = Daemon::refuses(Daemon::command(&project));
 
     assert_eq!(code, Some(1), "{stderr}");
+    assert!(!stderr.contains("serving"), "{stderr}");
     let me = std::process::id();
     let expected = format!("process main: listen {last} is taken by pid {me} (");
     assert!(stderr.contains(&expected), "{stderr}");
@@ -217,6 +229,160 @@ fn after_kill_9_the_next_daemon_ends_what_is_left_and_holds_the_same_sockets() {
     assert!(!path.exists());
 }
 
+/// Answers with how it got its socket, which it then uses without blocking.
+const NON_BLOCKING: &str = "\
+import os, select, socket
+mode = 'blocking' if os.get_blocking(3) else 'non-blocking'
+os.set_blocking(3, False)
+listener = socket.socket(fileno=3)
+while True:
+    select.select([listener], [], [])
+    try:
+        connection, _ = listener.accept()
+    except BlockingIOError:
+        continue
+    connection.sendall(mode.encode())
+    connection.close()
+";
+
+#[test]
+fn a_socket_arrives_in_blocking_mode_whatever_earlier_runs_did_to_it() {
+    let (project, address) = (Project::new("blocking"), free());
+    project.file("server.py", NON_BLOCKING);
+    let entry = listens(
+        "main",
+        &format!("[\"{address}\"]"),
+        &["python3", "server.py"],
+    );
+    let wait = "release_crash_backoff_initial_seconds = 0.05\ndev_crash_wait_seconds = 0.05\n";
+    project.config(&format!("{wait}{entry}overlap = false\n"));
+    let daemon = project.start();
+    let first = daemon.until_state("main", "running");
+    assert_eq!(call(address), "blocking");
+    kill_9(pid_in(&first));
+    assert_eq!(call(address), "blocking");
+    daemon.until("main", "crashed and back", |it| {
+        it["state"] == "running" && it["pid"] != first["pid"]
+    });
+    assert_eq!(daemon.restart("main")["outcome"], "restarted");
+    assert_eq!(call(address), "blocking");
+}
+
+#[test]
+fn a_swap_leaves_the_mode_of_a_socket_as_the_old_run_needs_it() {
+    let (project, address) = (Project::new("shared-mode"), free());
+    project.file("server.py", NON_BLOCKING);
+    let entry = listens(
+        "main",
+        &format!("[\"{address}\"]"),
+        &["python3", "server.py"],
+    );
+    project.config(&entry);
+    let daemon = project.start();
+    let first = daemon.until_state("main", "running");
+    assert_eq!(call(address), "blocking");
+    assert_eq!(daemon.restart("main")["outcome"], "swapped");
+    daemon.until("main", "alone", |it| it["last_exit"]["run"] == first["run"]);
+    assert_eq!(call(address), "non-blocking");
+}
+
+/// Closes its two sockets for all who have them at its end.
+const SHUTS_DOWN: &str = "\
+import os, select, signal, socket
+listeners = [socket.socket(fileno=3), socket.socket(fileno=4)]
+def end(*_):
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)
+while True:
+    for listener in select.select(listeners, [], [])[0]:
+        connection, _ = listener.accept()
+        connection.sendall(str(os.getpid()).encode())
+        connection.close()
+";
+
+#[test]
+fn sockets_that_a_run_shut_down_take_connections_again_at_its_end() {
+    let (project, address) = (Project::new("shutdown"), free());
+    project.file("server.py", SHUTS_DOWN);
+    let path = project.dir().join("app.sock");
+    let listen = format!("[\"{address}\", \"{}\"]", path.display());
+    let entry = listens("main", &listen, &["python3", "server.py"]);
+    project.config(&format!("{entry}overlap = false\n"));
+    let daemon = project.start();
+    let first = pid_in(&daemon.until_state("main", "running"));
+    assert_eq!(call_at(&path), first.to_string());
+
+    daemon.call("stop", &json!({}));
+    let waiting = UnixStream::connect(&path).unwrap();
+    let also = TcpStream::connect(address).unwrap();
+    daemon.prints("app.sock was shut down by a run: bound anew");
+    daemon.prints(&format!(
+        "{address} was shut down by a run: listening again"
+    ));
+    let started = daemon.call("start", &json!({}));
+
+    let second = pid_in(&started["structuredContent"]).to_string();
+    assert_eq!([answer(waiting), answer(also)], [&*second, &*second]);
+    let mode = fs::symlink_metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    daemon.stop();
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_swap_from_a_run_that_shuts_its_sockets_down_recovers_by_itself() {
+    let (project, address) = (Project::new("shutdown-swap"), free());
+    project.file("server.py", SHUTS_DOWN);
+    let path = project.dir().join("app.sock");
+    let listen = format!("[\"{address}\", \"{}\"]", path.display());
+    let wait = "dev_crash_wait_seconds = 0.05\n";
+    let entry = listens("main", &listen, &["python3", "server.py"]);
+    project.config(&format!("{wait}{entry}"));
+    let daemon = project.start();
+    let first = pid_in(&daemon.until_state("main", "running"));
+
+    daemon.restart("main");
+
+    let second = eventually("answered by another run", || {
+        let said = UnixStream::connect(&path).map(answer);
+        said.map_err(|error| error.to_string())
+            .and_then(|said| said.parse().map_err(|_| said))
+            .and_then(|pid: u32| {
+                if pid == first {
+                    Err(pid.to_string())
+                } else {
+                    Ok(pid)
+                }
+            })
+    });
+    assert_eq!(call(address), second.to_string());
+}
+
+#[test]
+fn a_unix_socket_whose_file_was_removed_is_bound_anew_for_the_next_run() {
+    let project = Project::new("removed");
+    project.file("server.py", PYTHON);
+    let path = project.dir().join("app.sock");
+    let listen = format!("[\"{}\"]", path.display());
+    project.config(&listens("main", &listen, &["python3", "server.py"]));
+    let daemon = project.start();
+    let first = daemon.until_state("main", "running");
+    fs::remove_file(&path).unwrap();
+
+    let second = pid_in(&daemon.restart("main"));
+
+    daemon.prints("app.sock was removed: bound anew");
+    assert_ne!(second, pid_in(&first));
+    let said = call_at(&path);
+    assert!(said.starts_with(&format!("{second} ")), "{said}");
+    let mode = fs::symlink_metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    daemon.stop();
+    assert!(!path.exists());
+}
+
 #[test]
 fn what_somebody_put_in_the_place_of_the_socket_stays() {
     let project = Project::new("replaced");
@@ -224,9 +390,14 @@ fn what_somebody_put_in_the_place_of_the_socket_stays() {
     let listen = format!("[\"{}\"]", path.display());
     project.config(&listens("main", &listen, &["sleep", "1000"]));
     let daemon = project.start();
-    eventually("bound", || UnixStream::connect(&path));
+    daemon.until_state("main", "running");
     fs::remove_file(&path).unwrap();
     let _other = UnixListener::bind(&path).unwrap();
+    assert_eq!(daemon.restart("main")["outcome"], "swapped");
+    daemon.prints(&format!(
+        "app.sock is taken by pid {} (",
+        std::process::id()
+    ));
     daemon.stop();
     UnixStream::connect(&path).unwrap();
 }

@@ -1,5 +1,9 @@
 //! Children that must give signs of life.
 
+use std::fs;
+
+use nix::sys::signal::Signal;
+
 use crate::support::{
     Project, eventually, is_alive, pid_in,
     project::{RUST, shell},
@@ -131,4 +135,29 @@ fn a_build_that_hangs_right_after_the_swap_is_rolled_back() {
     let events = now["events"].to_string();
     assert!(events.contains(text), "{events}");
     assert!(daemon.logs("main").contains("pings: true"));
+}
+
+#[test]
+fn what_a_killed_daemon_left_to_be_notified_at_is_removed_by_the_next() {
+    let project = pinging("notify-left");
+    let mut daemon = project.start();
+    daemon.until_state("main", "running");
+    assert_eq!(daemon.restart("main")["outcome"], "restarted");
+    let projects = project.state_home().join("background-process-manager");
+    let state = fs::read_dir(projects).unwrap().next().unwrap().unwrap();
+    let left = || {
+        let entries = fs::read_dir(state.path().join("notify")).unwrap();
+        let names = entries.map(|it| it.unwrap().file_name().into_string().unwrap());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(left(), ["main-2"]);
+    daemon.signal(Signal::SIGKILL);
+    daemon.ends();
+
+    // Not the fixture's own end, which would end the child as well.
+    std::mem::forget(daemon);
+    let daemon = project.start();
+
+    daemon.until_state("main", "running");
+    assert_eq!(left(), ["main-1"]);
 }

@@ -69,6 +69,14 @@ impl Lifecycle {
         });
     }
 
+    /// Whether a child beside this one may still accept: it stays, or was told to leave and has time left.
+    #[must_use]
+    pub fn has_company(&self, run: RunId) -> bool {
+        let leaving = self.leaving.iter();
+        let mut busy = leaving.filter(|it| it.patience != Patience::Ended);
+        self.staying().any(|it| it.id != run) || busy.any(|it| it.run != run)
+    }
+
     /// Does what is due to those who leave.
     pub(super) fn press(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let mut drained = Vec::new();

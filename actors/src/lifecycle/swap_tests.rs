@@ -70,6 +70,22 @@ fn a_new_child_starts_beside_the_old_one_which_leaves_when_the_new_one_is_ready(
 }
 
 #[test]
+fn a_new_child_has_company_until_the_old_one_is_killed_or_gone_and_a_dead_one_is_none() {
+    let mut life = Life::ready(beside());
+    let company = |life: &Life, run| life.machine.has_company(RunId(run));
+    assert!(!company(&life, 1));
+    life.restarts(1);
+    life.built(2, Mode::Dev);
+    assert!(company(&life, 2) && company(&life, 1));
+    life.finds_ready(2);
+    assert!(company(&life, 2), "the old one drains");
+    life.passes(DRAIN);
+    assert!(!company(&life, 2));
+    life.exits(2, Exit::Signal(11));
+    assert!(!company(&life, 3), "whose tree is not gone");
+}
+
+#[test]
 fn behind_a_relay_the_old_child_is_told_to_end_when_its_last_connection_ended() {
     let mut life = Life::ready(relayed());
     life.restarts(1);

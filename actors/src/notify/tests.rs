@@ -105,6 +105,7 @@ async fn what_is_no_socket_is_not_removed_for_it() {
     fs::write(&file, "mine").unwrap();
     let refused = NotifySocket::bind(folder.path(), &"main".parse().unwrap(), RunId(7));
     assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    clear(folder.path()).unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
 }
 

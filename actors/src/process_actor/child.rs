@@ -92,6 +92,7 @@ impl ProcessActor {
             program: artifact.program.clone(),
             cause,
         })?;
+        self.prepare_sockets(run);
         let launch = self.launch(run, artifact, &equipment);
         let address = ctx.address();
         let owner = Box::new(move |event| match event {
@@ -121,6 +122,18 @@ impl ProcessActor {
             outputs,
         });
         Ok(())
+    }
+
+    /// Makes held sockets as a child expects them. During a swap their mode stays: an old run that
+    /// serves would block in the middle of its own work.
+    fn prepare_sockets(&mut self, run: RunId) {
+        if let Doors::Held(sockets) = &mut self.doors {
+            sockets.renew();
+            sockets.widen();
+            if !self.machine.has_company(run) {
+                sockets.block();
+            }
+        }
     }
 
     fn equip(&self, run: RunId) -> io::Result<Equipment> {

@@ -109,7 +109,8 @@ impl Scene {
         self.subject.launch.sockets = HeldSockets::new(vec![HeldSocket {
             name: "http".into(),
             address,
-            descriptor: socket.into(),
+            descriptor: std::os::fd::OwnedFd::from(socket).into(),
+            place: None,
         }]);
         self
     }

@@ -63,10 +63,13 @@ pub enum Reason {
 }
 
 impl HeldError {
-    /// Whether it is somebody else who is in the way.
+    /// Who else is in the way, if that is the reason.
     #[must_use]
-    pub fn is_taken(&self) -> bool {
-        matches!(self.reason, Reason::Taken(_))
+    pub fn owner(&self) -> Option<&PortOwner> {
+        match &self.reason {
+            Reason::Taken(owner) => Some(owner),
+            _ => None,
+        }
     }
 }
 

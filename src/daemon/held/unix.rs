@@ -1,6 +1,7 @@
 //! Unix sockets: private from the first moment, and removed at the end.
 
 use std::{
+    fmt,
     fs::{self, File, Permissions},
     io::{self, ErrorKind},
     os::{
@@ -8,9 +9,11 @@ use std::{
         unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     },
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, Weak},
 };
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use bpm_actors::sockets::is_shut_down;
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::{BACKLOG, Reason};
 use crate::daemon::port_owner::PortOwner;
@@ -20,14 +23,68 @@ const MODE: u32 = 0o600;
 
 /// The files of unix sockets; those that are still ours are removed when this is dropped.
 #[derive(Debug, Default)]
-pub struct SocketFiles(Vec<SocketFile>);
+pub struct SocketFiles(Vec<Arc<Mutex<SocketFile>>>);
 
+impl SocketFiles {
+    /// From now on the file is removed at the end.
+    pub(super) fn keep(&mut self, file: SocketFile) -> Weak<Mutex<SocketFile>> {
+        let file = Arc::new(Mutex::new(file));
+        let kept = Arc::downgrade(&file);
+        self.0.push(file);
+        kept
+    }
+}
+
+/// A unix socket that listens, and its file, which is removed when this is dropped.
 #[derive(Debug)]
-struct SocketFile {
+pub(super) struct SocketFile {
     path: PathBuf,
     node: Node,
     /// While the socket is open, nobody else's file gets its number.
-    _socket: OwnedFd,
+    socket: Arc<OwnedFd>,
+}
+
+/// Why nobody who connects at its path reaches a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// The file is gone.
+    Removed,
+    /// There is another file in its place.
+    Replaced,
+    /// A child called `shutdown`, which holds for all who have it, and for good.
+    ShutDown,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Removed => "was removed",
+            Self::Replaced => "was replaced",
+            Self::ShutDown => "was shut down by a run",
+        })
+    }
+}
+
+impl SocketFile {
+    /// The socket, closed on exec.
+    pub(super) fn socket(&self) -> Arc<OwnedFd> {
+        self.socket.clone()
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Why it is of no use any more, if it is not.
+    pub(super) fn loss(&self) -> Option<Loss> {
+        match Node::at(&self.path) {
+            Ok(node) if node != self.node => Some(Loss::Replaced),
+            Err(error) if error.kind() == ErrorKind::NotFound => Some(Loss::Removed),
+            // Where we may not look, the path may be good for others.
+            Ok(_) | Err(_) => is_shut_down(&self.socket).then_some(Loss::ShutDown),
+        }
+    }
 }
 
 /// Which file it is, whatever its path.
@@ -58,7 +115,7 @@ impl Drop for SocketFile {
 }
 
 /// Listens at `path`, in blocking mode; a file that nobody listens at any more is replaced.
-pub(super) fn listen(path: &Path, files: &mut SocketFiles) -> Result<OwnedFd, Reason> {
+pub(super) fn listen(path: &Path) -> Result<SocketFile, Reason> {
     let socket = match bind(path) {
         Err(cause) if cause.kind() == ErrorKind::AddrInUse => {
             remove_stale(path)?;
@@ -67,20 +124,15 @@ pub(super) fn listen(path: &Path, files: &mut SocketFiles) -> Result<OwnedFd, Re
         tried => tried,
     };
     let socket = socket.map_err(|cause| reason(path, cause))?;
-    own(path, &socket, files).map_err(Reason::Refused)?;
-    socket.listen(BACKLOG).map_err(Reason::Refused)?;
-    Ok(socket.into())
-}
-
-/// From now on the file is removed at the end, or when something else fails.
-fn own(path: &Path, socket: &Socket, files: &mut SocketFiles) -> io::Result<()> {
     let file = SocketFile {
-        _socket: socket.try_clone()?.into(),
-        node: Node::at(path)?,
+        node: Node::at(path).map_err(Reason::Refused)?,
         path: path.to_owned(),
+        socket: Arc::new(socket.into()),
     };
-    files.0.push(file);
-    Ok(())
+    SockRef::from(&file.socket)
+        .listen(BACKLOG)
+        .map_err(Reason::Refused)?;
+    Ok(file)
 }
 
 fn bind(path: &Path) -> io::Result<Socket> {
