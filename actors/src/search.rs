@@ -6,10 +6,6 @@
 //! which of them fit and writes them; both are linear in the log and know no actor.
 
 pub(crate) mod error_lines;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "answers are written in rows later")
-)]
 mod frames;
 mod likeness;
 #[cfg_attr(

@@ -32,6 +32,30 @@ impl fmt::Display for Mode {
     }
 }
 
+/// What is kept of what the processes print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The most bytes on disk for one process, its runs and builds together. Default 256 MiB.
+    pub keep_bytes: u64,
+    /// How many days it stays on disk. Default 14.
+    pub keep_days: u32,
+    /// The most bytes in memory for all processes together. Default 64 MiB.
+    pub memory_bytes: u64,
+    /// Whether it is kept on disk at all. Default true.
+    pub disk: bool,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            keep_bytes: 256 << 20,
+            keep_days: 14,
+            memory_bytes: 64 << 20,
+            disk: true,
+        }
+    }
+}
+
 /// One `[process.NAME]` entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessSpec {

@@ -10,6 +10,7 @@ mod entry;
 mod keys;
 mod listen;
 mod load;
+mod logs;
 mod problem;
 mod process;
 mod ready;
@@ -26,7 +27,7 @@ use std::{
     time::Duration,
 };
 
-use bpm_actors::spec::ProcessSpec;
+use bpm_actors::spec::{LogSettings, ProcessSpec};
 
 pub use self::{
     load::{EXAMPLE, LoadError},
@@ -48,6 +49,8 @@ pub struct Config {
     /// How long nobody must have worked on the project before it goes back to release builds; at
     /// least a millisecond, at most a year.
     pub dev_timeout: Duration,
+    /// What is kept of what the processes print.
+    pub logs: LogSettings,
     /// The processes, in the order of the file; at least one.
     pub processes: Vec<ProcessSpec>,
 }
