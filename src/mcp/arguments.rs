@@ -60,6 +60,26 @@ impl Arguments {
         .map(|it| it.min(u32::MAX as usize))
     }
 
+    /// A size in bytes within these limits.
+    pub(super) fn bytes(&mut self, name: &'static str, least: usize, most: usize) -> Option<usize> {
+        let right = format!("an integer from {least} to {most}");
+        self.take(name, &right, |value| {
+            let bytes = integer(value).and_then(|it| usize::try_from(it).ok());
+            bytes.filter(|it| (least..=most).contains(it))
+        })
+    }
+
+    /// True or false.
+    pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
+        self.take(name, "true or false", Value::as_bool)
+    }
+
+    /// Takes what another form of the call has a use for; answers whether it was there.
+    pub(super) fn drop(&mut self, name: &str) -> bool {
+        let value = self.left.shift_remove(name);
+        value.is_some_and(|value| !value.is_null())
+    }
+
     /// A number of seconds from 0 to `most`.
     pub(super) fn seconds(&mut self, name: &'static str, most: f64) -> Option<f64> {
         let right = format!("a number of seconds from 0 to {most}");

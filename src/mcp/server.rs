@@ -1,5 +1,7 @@
 //! The MCP server: seven tools over one [`Service`].
 
+mod diagnostics;
+
 use std::{sync::Arc, time::Duration};
 
 use bpm_actors::{
@@ -93,7 +95,7 @@ impl Server {
         match tool.name.as_ref() {
             tools::RESTART => self.carry_out(Order::Restart, arguments, context).await,
             tools::SEARCH_LOGS => self.search(LogKind::Runs, arguments).await,
-            tools::SEARCH_BUILD_LOG => self.search(LogKind::Builds, arguments).await,
+            tools::SEARCH_BUILD_LOG => self.build_log(arguments).await,
             tools::WAIT_FOR => self.wait_for(arguments, context).await,
             tools::START => self.carry_out(Order::Start, arguments, context).await,
             tools::STOP => {

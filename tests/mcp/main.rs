@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod diagnostics;
 mod door;
 mod hostile;
 mod logs;
