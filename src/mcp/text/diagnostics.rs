@@ -21,7 +21,7 @@ pub(in crate::mcp) const LEAST_BYTES: usize = 500;
 const MOST_MESSAGE: usize = 300;
 
 /// What the words about what is left out need.
-const BELOW: usize = 300;
+const BELOW: usize = 200;
 
 /// The text of this answer, which has about `most` bytes at most.
 pub(in crate::mcp) fn diagnostics(project: &str, answer: &DiagnosisAnswer, most: usize) -> String {
@@ -103,10 +103,13 @@ fn findings(text: &mut String, diagnosis: &Diagnosis, most: usize) {
     for (finding, line) in diagnosis.findings.iter().zip(&lines) {
         let rest = rest(finding);
         let gap = if brief == 0 { "\n\n" } else { "\n" };
-        if text.len() + gap.len() + line.len() > room {
+        let left = room.saturating_sub(text.len() + gap.len());
+        // The first one says something even where there is no room for all of it.
+        let end = line.floor_char_boundary(left);
+        if end < line.len() && (shown > 0 || end == 0) {
             break;
         }
-        _ = write!(text, "{gap}{line}");
+        _ = write!(text, "{gap}{}", &line[..end]);
         shown += 1;
         let is_room = text.len() + rest.len() < room && rest.len() < for_rest;
         if brief == 0 && is_room {
@@ -311,7 +314,7 @@ mod tests {
             diagnosis(vec![finding("error", "", &"ä".repeat(9_000), true)]),
             500,
         );
-        assert!(text.len() <= 500 + 300 && text.contains("ä…"), "{text}");
+        assert!(text.len() <= 500 && text.contains("(new): ää"), "{text}");
         // More were counted than could be remembered.
         let text = of_build(
             Diagnosis {
