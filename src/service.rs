@@ -187,6 +187,12 @@ impl Service {
         Names(self.members().iter().map(|it| it.name.clone()).collect())
     }
 
+    /// The names and types of the processes, in the order of the file.
+    pub fn processes(&self) -> impl Iterator<Item = (&str, ProcessType)> {
+        let members = self.members().iter();
+        members.map(|member| (member.name.as_str(), member.kind))
+    }
+
     /// The project's directory as people read it.
     #[must_use]
     pub fn project(&self) -> &str {

@@ -7,6 +7,7 @@ mod door;
 mod hostile;
 mod logs;
 mod protocol;
+mod resources;
 mod restarts;
 mod status;
 mod support;
