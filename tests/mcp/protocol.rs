@@ -58,7 +58,10 @@ async fn the_handshake_names_the_server_and_promises_tools_and_resources() {
         assert_eq!(result["protocolVersion"], version);
         assert_eq!(result["serverInfo"]["name"], "background-process-manager");
         assert_eq!(result["serverInfo"]["version"], "0.1.0");
-        assert_eq!(result["capabilities"], json!({"resources": {}, "tools": {}}));
+        assert_eq!(
+            result["capabilities"],
+            json!({"resources": {}, "tools": {}})
+        );
         let instructions = result["instructions"].as_str().unwrap();
         assert!(instructions.len() < 2_048);
         assert!(instructions.contains("call `restart`"));

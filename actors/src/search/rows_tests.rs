@@ -1,3 +1,9 @@
+#![expect(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "the texts of tests are short"
+)]
+
 use proptest::prelude::*;
 
 use super::*;
