@@ -421,6 +421,21 @@ fn another_stream_in_between_ends_a_trace() {
     assert_eq!(shown[12..], ["… 4 frames"]);
 }
 
+#[test]
+fn a_window_of_many_lines_takes_no_time_to_speak_of() {
+    let traces = include_str!("samples/node.txt").repeat(300);
+    let files = "  File \"a\", line 1\n".to_owned() + &"    x\n".repeat(5_000);
+    let numbers = "   1: a::b\n   3: c::d\n".repeat(5_000);
+    for text in [traces, files, numbers] {
+        for collapse in [Collapse::Equal, Collapse::Similar] {
+            let begun = tokio::time::Instant::now();
+            shown(&text, collapse);
+            // Even unoptimised and on a busy machine.
+            assert!(begun.elapsed().as_secs() < 5);
+        }
+    }
+}
+
 /// Lines of traces and others, cut anywhere.
 fn line() -> impl Strategy<Value = String> {
     let files = concat!(
