@@ -3,6 +3,8 @@
 //!
 //! null is the same as absent, and `5.0` is the integer 5: some clients cannot write otherwise.
 
+use std::ops::RangeInclusive;
+
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
@@ -60,16 +62,24 @@ impl Arguments {
         .map(|it| it.min(u32::MAX as usize))
     }
 
-    /// A size in bytes within these limits.
-    pub(super) fn bytes(&mut self, name: &'static str, least: usize, most: usize) -> Option<usize> {
-        let right = format!("an integer from {least} to {most}");
+    /// An integer within a range.
+    pub(super) fn within(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<usize>,
+    ) -> Option<usize> {
+        let right = if *range.end() >= usize::MAX >> 1 {
+            format!("an integer, {} or more", range.start())
+        } else {
+            format!("an integer from {} to {}", range.start(), range.end())
+        };
         self.take(name, &right, |value| {
-            let bytes = integer(value).and_then(|it| usize::try_from(it).ok());
-            bytes.filter(|it| (least..=most).contains(it))
+            let number = usize::try_from(integer(value)?).ok()?;
+            Some(number).filter(|it| range.contains(it))
         })
     }
 
-    /// True or false.
+    /// Yes or no.
     pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
         self.take(name, "true or false", Value::as_bool)
     }

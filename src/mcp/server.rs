@@ -328,7 +328,11 @@ impl ServerHandler for Server {
         // rmcp takes a known method whose parameters it cannot read for an unknown one. In the
         // protocol that has no handshake, `initialize` is really unknown.
         let known = match request.method.as_str() {
-            "tools/call" | "tools/list" => true,
+            "tools/call"
+            | "tools/list"
+            | "resources/list"
+            | "resources/templates/list"
+            | "resources/read" => true,
             "initialize" => context.meta.protocol_version().is_none(),
             _ => false,
         };

@@ -9,9 +9,9 @@ mod status;
 mod wait;
 
 pub(super) use self::{
-    diagnostics::{LEAST_BYTES, diagnostics},
+    diagnostics::diagnostics,
     restart::restart,
-    search::{MOST_BYTES, USUAL_BYTES, budget, search},
+    search::{budget, search},
     status::status,
     wait::wait,
 };

@@ -53,6 +53,8 @@ async fn the_list_has_the_status_and_the_logs_of_each_process() {
         .map(|it| it["uriTemplate"].as_str().unwrap())
         .collect();
     assert_eq!(uris, ["bpm://logs/{process}", "bpm://builds/{process}"]);
+    let answer = ask(&server, "resources/read", json!({"uri": 3})).await;
+    assert_eq!(answer.json()["error"]["code"], -32602, "{answer:?}");
     for method in ["resources/list", "resources/templates/list"] {
         let answer = ask(&server, method, json!({"cursor": "x"})).await.json();
         assert_eq!(answer["error"]["code"], -32602, "{answer}");

@@ -7,11 +7,11 @@ use std::{
 
 use actix::prelude::*;
 
-use super::{LogStoreActor, answer::Answer, requests::Freeze};
+use super::LogStoreActor;
 use crate::{
     artifact::{DescribeDiagnosis, Diagnosed, Diagnosis, KnownDiagnosis, WhichBuild},
     ids::{BuildId, ProcessName},
-    logs::{LogKey, Source},
+    logs::{LogKey, Source, shelf::Log},
     search::{LogKind, NoSuchLog},
 };
 
@@ -74,40 +74,35 @@ impl Handler<Diagnosed> for LogStoreActor {
 }
 
 impl Handler<DescribeDiagnosis> for LogStoreActor {
-    type Result = Answer<Result<KnownDiagnosis, NoSuchLog>>;
+    type Result = Result<KnownDiagnosis, NoSuchLog>;
 
     fn handle(
         &mut self,
         DescribeDiagnosis { process, which }: DescribeDiagnosis,
-        ctx: &mut Self::Context,
+        _: &mut Self::Context,
     ) -> Self::Result {
-        let index = match which {
-            WhichBuild::Id(build) => {
-                let known = self.known(&process, build);
-                return Answer::new(async move { Ok(known) });
-            }
-            WhichBuild::Index(index) => index,
+        let build = match which {
+            WhichBuild::Index(index) => self.build_at(&process, index)?,
+            WhichBuild::Id(build) => build,
         };
-        let store = ctx.address();
-        Answer::new(async move {
-            // Which builds there are is known by their logs.
-            let log = Freeze {
-                process: process.clone(),
-                kind: LogKind::Builds,
-                index,
-            };
-            let log = store.send(log).await.map_err(|_| NoSuchLog::Closed)??;
-            let Source::Build(build) = log.source else {
-                return Err(NoSuchLog::None);
-            };
-            let which = WhichBuild::Id(build);
-            let known = store.send(DescribeDiagnosis { process, which }).await;
-            known.map_err(|_| NoSuchLog::Closed)?
-        })
+        Ok(self.known(&process, build))
     }
 }
 
 impl LogStoreActor {
+    /// Which builds there are is known by their logs.
+    fn build_at(&self, process: &ProcessName, index: i64) -> Result<BuildId, NoSuchLog> {
+        let kept = self.shelves.get(&(process.clone(), LogKind::Builds));
+        let kept = kept.filter(|kept| kept.len() > 0).ok_or(NoSuchLog::None)?;
+        match kept.at(index).map(Log::source) {
+            Some(Source::Build(build)) => Ok(build),
+            Some(Source::Run(_)) | None => Err(NoSuchLog::Index {
+                index,
+                kept: kept.len(),
+            }),
+        }
+    }
+
     fn known(&self, process: &ProcessName, build: BuildId) -> KnownDiagnosis {
         let key = LogKey {
             process: process.clone(),

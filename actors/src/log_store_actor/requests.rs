@@ -219,10 +219,10 @@ impl Drop for Abandons {
 /// Question of the store to itself: a log as it is now.
 #[derive(Message)]
 #[rtype(result = "Result<Snapshot, NoSuchLog>")]
-pub(super) struct Freeze {
-    pub(super) process: ProcessName,
-    pub(super) kind: LogKind,
-    pub(super) index: i64,
+struct Freeze {
+    process: ProcessName,
+    kind: LogKind,
+    index: i64,
 }
 
 impl Handler<Freeze> for LogStoreActor {

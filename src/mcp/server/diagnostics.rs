@@ -4,10 +4,14 @@ use bpm_actors::{artifact::WhichBuild, ids::BuildId, search::LogKind};
 use rmcp::model::{CallToolResult, ContentBlock};
 
 use super::{Refused, Server};
-use crate::mcp::{arguments::Arguments, text};
+use crate::mcp::{
+    arguments::Arguments,
+    text,
+    tools::{LEAST_BYTES, MOST_BYTES, USUAL_BYTES},
+};
 
 /// What `search_build_log` takes beside these for lines.
-const OF_LINES: [&str; 16] = [
+const OF_LINES: [&str; 14] = [
     "pattern",
     "context_lines",
     "head",
@@ -20,10 +24,8 @@ const OF_LINES: [&str; 16] = [
     "until",
     "after_cursor",
     "processes",
-    "run",
     "collapse",
     "detail",
-    "cursor",
 ];
 
 impl Server {
@@ -43,7 +45,7 @@ impl Server {
         let process = arguments.text("process");
         let index = arguments.integer("index", "-1");
         let build = arguments.count("build");
-        let most = arguments.bytes("max_bytes", text::LEAST_BYTES, text::MOST_BYTES);
+        let most = arguments.within("max_bytes", LEAST_BYTES..=MOST_BYTES);
         for name in OF_LINES {
             if arguments.drop(name) {
                 arguments.refuse(format!(
@@ -62,7 +64,7 @@ impl Server {
             None => WhichBuild::Index(index.unwrap_or(-1)),
         };
         let answer = self.service.diagnosis(process.as_deref(), which).await?;
-        let most = most.unwrap_or(text::USUAL_BYTES);
+        let most = most.unwrap_or(USUAL_BYTES);
         let text = text::diagnostics(self.service.project(), &answer, most);
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
     }

@@ -10,12 +10,12 @@ use bpm_actors::{
 
 use super::{
     measures::{count, span, thousands, word},
-    search::{MOST_BYTES, newer_attempt},
+    search::newer_attempt,
 };
-use crate::service::{Diagnosed, DiagnosisAnswer, Finding};
-
-/// The smallest room that a caller may ask for, in bytes.
-pub(in crate::mcp) const LEAST_BYTES: usize = 500;
+use crate::{
+    mcp::tools::MOST_BYTES,
+    service::{Diagnosed, DiagnosisAnswer, Finding},
+};
 
 /// How much of a message a line repeats, in bytes.
 const MOST_MESSAGE: usize = 300;
