@@ -32,30 +32,6 @@ impl fmt::Display for Mode {
     }
 }
 
-/// What is kept of what the processes print.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSettings {
-    /// The most bytes on disk for one process, its runs and builds together. Default 256 MiB.
-    pub keep_bytes: u64,
-    /// How many days it stays on disk. Default 14.
-    pub keep_days: u32,
-    /// The most bytes in memory for all processes together. Default 64 MiB.
-    pub memory_bytes: u64,
-    /// Whether it is kept on disk at all. Default true.
-    pub disk: bool,
-}
-
-impl Default for LogSettings {
-    fn default() -> Self {
-        Self {
-            keep_bytes: 256 << 20,
-            keep_days: 14,
-            memory_bytes: 64 << 20,
-            disk: true,
-        }
-    }
-}
-
 /// One `[process.NAME]` entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessSpec {
@@ -107,6 +83,30 @@ impl ProcessSpec {
             stable: Duration::from_secs(10),
             watchdog: None,
             crash_policy,
+        }
+    }
+}
+
+/// What is kept of the output of all processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Bytes on disk for one process, its runs and builds together; at least 1 MiB.
+    pub keep_bytes: u64,
+    /// How many days a log is kept on disk; 0 keeps it however old it is.
+    pub keep_days: u32,
+    /// Bytes of memory for the logs of all processes.
+    pub memory_bytes: u64,
+    /// Whether there is a history on disk.
+    pub disk: bool,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            keep_bytes: 256 << 20,
+            keep_days: 14,
+            memory_bytes: 64 << 20,
+            disk: true,
         }
     }
 }

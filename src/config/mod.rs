@@ -49,7 +49,7 @@ pub struct Config {
     /// How long nobody must have worked on the project before it goes back to release builds; at
     /// least a millisecond, at most a year.
     pub dev_timeout: Duration,
-    /// What is kept of what the processes print.
+    /// What is kept of the output of all processes.
     pub logs: LogSettings,
     /// The processes, in the order of the file; at least one.
     pub processes: Vec<ProcessSpec>,

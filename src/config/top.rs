@@ -77,8 +77,8 @@ fn read(fields: &[Entry<'_>], project: &Path, report: &mut Report<'_>) -> Option
         file: project.join(FILE_NAME),
         processes: read_processes(processes?, project, waits.policy(), &mut claims, report),
         mcp_port: mcp_port?,
-        logs,
         dev_timeout: dev_timeout.unwrap_or(DEV_TIMEOUT).max(LEAST_TIMEOUT),
+        logs,
     })
 }
 
