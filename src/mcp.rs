@@ -8,7 +8,7 @@
 //!   JSON-RPC message.
 //! * `server` is the seven tools: `tools` declares them, `arguments` reads what they are given,
 //!   `notes` tells of progress, `text` writes answers for people, `rendered` keeps the one that is
-//!   polled, and `quick` answers pollers without rmcp.
+//!   polled, and `quick` answers pollers without rmcp. `resources` are the same by address.
 //!
 //! It knows actors only through [`Service`].
 
@@ -20,6 +20,7 @@ mod notes;
 mod quick;
 mod refusal;
 mod rendered;
+mod resources;
 mod schema;
 mod server;
 mod text;

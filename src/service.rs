@@ -7,6 +7,7 @@
 //! nor disturbs one. Whoever gave an order waits outside of the actor; dropping the wait drops the
 //! answer, not the order. Whoever waits for something to happen watches the board.
 
+mod diagnostics;
 mod freshness;
 mod logs;
 mod orders;
@@ -18,6 +19,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use actix::Recipient;
 use bpm_actors::{
+    artifact::DescribeDiagnosis,
     ids::ProcessName,
     logs::AwaitLine,
     report::ProcessReport,
@@ -28,6 +30,7 @@ use bpm_actors::{
 use tokio::{sync::watch, time::Instant};
 
 pub use self::{
+    diagnostics::{Diagnosed, DiagnosisAnswer},
     freshness::Freshness,
     logs::{Finding, LogAnswer, LogQuestion},
     orders::Order,
@@ -85,6 +88,8 @@ pub struct Parts {
     pub logs: Recipient<Search>,
     /// The log store, asked for a line that may not be there yet.
     pub lines: Recipient<AwaitLine>,
+    /// The log store, asked for what the compiler found.
+    pub diagnoses: Recipient<DescribeDiagnosis>,
     /// The idle clock.
     pub activity: Recipient<ToolCalled>,
     /// When dev mode ends by itself; `None` while nothing is in dev.
@@ -180,6 +185,12 @@ impl Service {
     #[must_use]
     pub fn names(&self) -> Names {
         Names(self.members().iter().map(|it| it.name.clone()).collect())
+    }
+
+    /// The names and types of the processes, in the order of the file.
+    pub fn processes(&self) -> impl Iterator<Item = (&str, ProcessType)> {
+        let members = self.members().iter();
+        members.map(|member| (member.name.as_str(), member.kind))
     }
 
     /// The project's directory as people read it.

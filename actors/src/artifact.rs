@@ -1,5 +1,6 @@
 //! What a start needs, and what a build tells about itself.
 
+mod diagnosis;
 mod sources;
 
 use std::{
@@ -11,10 +12,13 @@ use std::{
 };
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-pub use self::sources::Sources;
 pub(crate) use self::sources::is_later;
+pub use self::{
+    diagnosis::{DescribeDiagnosis, Diagnosed, Diagnosis, KnownDiagnosis, WhichBuild},
+    sources::Sources,
+};
 use crate::{
     ids::{BuildId, JobId, ProcessName},
     spec::Mode,
@@ -177,7 +181,7 @@ impl BuildReport {
 }
 
 /// One finding of the compiler.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Diagnostic {
     /// `error` or `warning`.
     pub level: String,

@@ -3,8 +3,8 @@
 //! | who sends | what |
 //! |---|---|
 //! | process actors | `OpenLog`, then `Crashed` or `Stopped`, then `TreeEnded`; `DescribeLastLines`, `DescribeErrorLines` |
-//! | the builder | `OpenLog`, `Append`, then `BuildEnded` |
-//! | the front ends | `Search`, `AwaitLine` |
+//! | the builder | `OpenLog`, `Append`, then `Diagnosed` and `BuildEnded` |
+//! | the front ends | `Search`, `AwaitLine`, `DescribeDiagnosis` |
 //! | readiness probes | `AwaitLine` |
 //! | the daemon | [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
 //!
@@ -21,6 +21,7 @@
 
 mod answer;
 mod awaited;
+mod diagnoses;
 mod errors;
 mod kept;
 mod pace;
@@ -41,6 +42,7 @@ use tokio::{
 
 use self::{
     awaited::Awaited,
+    diagnoses::Diagnoses,
     pipes::{Pipe, PipeId},
 };
 use crate::{
@@ -81,6 +83,7 @@ pub struct LogStoreActor {
     /// Where bytes are read to, from whichever pipe.
     buffer: Vec<u8>,
     searches: Arc<Semaphore>,
+    diagnoses: Diagnoses,
 }
 
 /// What belongs to a log as long as it takes lines.
@@ -148,6 +151,7 @@ impl LogStoreActor {
             next_pipe: PipeId::default(),
             buffer: Vec::new(),
             searches: Arc::new(Semaphore::new(SEARCHES)),
+            diagnoses: Diagnoses::default(),
         }
     }
 

@@ -6,7 +6,13 @@
 //! which of them fit and writes them; both are linear in the log and know no actor.
 
 pub(crate) mod error_lines;
+mod frames;
 mod likeness;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "answers are written in rows later")
+)]
+pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod show;
 
@@ -74,6 +80,18 @@ pub enum Extent {
     Tail(usize),
     /// The last ones that fit the budget.
     Fitting,
+}
+
+/// Which lines share a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Collapse {
+    /// None: each line is shown.
+    Nothing,
+    /// Equal ones that follow each other; of a long stack trace the first few frames are shown.
+    #[default]
+    Equal,
+    /// Also those that differ only in numbers, times and ids.
+    Similar,
 }
 
 /// The answer.

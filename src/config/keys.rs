@@ -5,14 +5,18 @@ use bpm_actors::spec::ProcessType;
 use super::entry::Entry;
 
 /// Keys of the file itself.
-pub(super) const TOP: [&str; 6] = [
+pub(super) const TOP: [&str; 7] = [
     "mcp_port",
     "dev_timeout_hours",
     "dev_crash_wait_seconds",
     "release_crash_backoff_initial_seconds",
     "release_crash_backoff_max_seconds",
+    "logs",
     "process",
 ];
+
+/// Keys of `[logs]`.
+pub(super) const LOGS: [&str; 4] = ["keep_bytes", "keep_days", "memory_bytes", "disk"];
 
 /// The values of `type`.
 pub(super) const TYPES: [&str; 3] = ["rust", "npm", "command"];
@@ -72,6 +76,9 @@ pub(super) fn not_at_the_top(key: &str) -> String {
     if of_process(None).contains(&key) {
         return "belongs in a [process.NAME] table".to_owned();
     }
+    if LOGS.contains(&key) {
+        return IN_LOGS.to_owned();
+    }
     unknown(key, &TOP, "here")
 }
 
@@ -88,6 +95,10 @@ pub(super) fn not_in_process(key: &str, kind: Option<ProcessType>) -> String {
         "type = \"rust\""
     } else if COMMAND.contains(&key) {
         "type = \"npm\" and type = \"command\""
+    } else if LOGS.contains(&key) {
+        return IN_LOGS.to_owned();
+    } else if key == "logs" {
+        return "belongs at the top level: write [logs]".to_owned();
     } else if TOP.contains(&key) && key != "process" {
         return "belongs at the top of the file, above the first [process.NAME]".to_owned();
     } else if of_ready().contains(&key) {
@@ -98,6 +109,19 @@ pub(super) fn not_in_process(key: &str, kind: Option<ProcessType>) -> String {
     };
     format!("belongs to {owners}; valid {place}: {}", valid.join(", "))
 }
+
+/// Why `key` is none of the `[logs]` table.
+pub(super) fn not_in_logs(key: &str) -> String {
+    if TOP.contains(&key) {
+        return "belongs at the top of the file, above [logs]".to_owned();
+    }
+    if of_process(None).contains(&key) {
+        return "belongs in a [process.NAME] table".to_owned();
+    }
+    unknown(key, &LOGS, "in logs")
+}
+
+const IN_LOGS: &str = "belongs in the [logs] table";
 
 /// Why `key` is none of a `ready` table.
 pub(super) fn not_in_ready(key: &str) -> String {

@@ -10,6 +10,7 @@ mod entry;
 mod keys;
 mod listen;
 mod load;
+mod logs;
 mod problem;
 mod process;
 mod ready;

@@ -2,14 +2,14 @@
 
 use std::{path::Path, time::Duration};
 
-use bpm_actors::spec::{CrashPolicy, LogSettings, ProcessSpec};
+use bpm_actors::spec::{CrashPolicy, ProcessSpec};
 use toml::de::DeTable;
 
 use super::{
     Config, FILE_NAME, InvalidConfig,
     claims::Claims,
     entry::{Entry, entries, find},
-    keys,
+    keys, logs,
     problem::Report,
     process, value,
 };
@@ -47,6 +47,7 @@ fn read(fields: &[Entry<'_>], project: &Path, report: &mut Report<'_>) -> Option
     let mut mcp_port = None;
     let mut dev_timeout = None;
     let mut waits = Waits::default();
+    let mut kept = None;
     let mut processes = None;
     for field in fields {
         match field.name {
@@ -55,6 +56,7 @@ fn read(fields: &[Entry<'_>], project: &Path, report: &mut Report<'_>) -> Option
             "dev_crash_wait_seconds" => waits.dev = value::seconds(field, MOST_WAIT, report),
             INITIAL => waits.initial = value::seconds(field, MOST_WAIT, report),
             MAX => waits.max = value::seconds(field, MOST_WAIT, report),
+            "logs" => kept = Some(field),
             // Read below, when the waits are known.
             "process" => processes = Some(field),
             name => report.reject(field, keys::not_at_the_top(name)),
@@ -62,6 +64,7 @@ fn read(fields: &[Entry<'_>], project: &Path, report: &mut Report<'_>) -> Option
     }
     waits.check(fields, report);
     require_port(fields, processes, report);
+    let logs = logs::read(kept, report);
     if processes.is_none() && !keys::is_misspelt("process", &keys::TOP, fields) {
         report.lacks("lacks a process: add a [process.NAME] table");
     }
@@ -75,7 +78,7 @@ fn read(fields: &[Entry<'_>], project: &Path, report: &mut Report<'_>) -> Option
         processes: read_processes(processes?, project, waits.policy(), &mut claims, report),
         mcp_port: mcp_port?,
         dev_timeout: dev_timeout.unwrap_or(DEV_TIMEOUT).max(LEAST_TIMEOUT),
-        logs: LogSettings::default(),
+        logs,
     })
 }
 
@@ -105,7 +108,7 @@ fn read_processes(
 
 fn require_port(fields: &[Entry<'_>], processes: Option<&Entry<'_>>, report: &mut Report<'_>) {
     let there = fields.iter().any(|field| field.name == "mcp_port");
-    // Below a [process.NAME] it becomes that table's, and is reported there.
+    // Below a header it becomes that table's, and is reported there.
     let misplaced = processes
         .and_then(|field| field.value.as_table())
         .is_some_and(|table| {
@@ -113,7 +116,10 @@ fn require_port(fields: &[Entry<'_>], processes: Option<&Entry<'_>>, report: &mu
                 .values()
                 .filter_map(|process| process.get_ref().as_table());
             tables.any(|process| process.contains_key("mcp_port"))
-        });
+        })
+        || find(fields, "logs")
+            .and_then(|field| field.value.as_table())
+            .is_some_and(|table| table.contains_key("mcp_port"));
     if !there && !misplaced && !keys::is_misspelt("mcp_port", &keys::TOP, fields) {
         report.lacks(
             "lacks mcp_port: add mcp_port = 3001 as the first line, or 0 to let the system choose",

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -94,6 +95,87 @@ pub(super) fn port(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<u16> {
         report.reject(entry, unquoted(advice, quoted));
     }
     port
+}
+
+/// A whole number of such `units`.
+pub(super) fn whole(
+    entry: &Entry<'_>,
+    range: RangeInclusive<u32>,
+    units: &str,
+    report: &mut Report<'_>,
+) -> Option<u32> {
+    let number = integer(entry).and_then(|number| u32::try_from(number).ok());
+    let number = number.filter(|number| range.contains(number));
+    if number.is_none() {
+        let (least, most) = range.clone().into_inner();
+        let quoted = entry.value.as_str().and_then(|text| text.parse().ok());
+        let quoted = quoted.is_some_and(|number| range.contains(&number));
+        let advice = format!("must be a whole number of {units} from {least} to {most}");
+        report.reject(entry, unquoted(&advice, quoted));
+    }
+    number
+}
+
+/// A size: a number of bytes, or a text such as `256M`.
+pub(super) fn bytes(
+    entry: &Entry<'_>,
+    range: RangeInclusive<u64>,
+    report: &mut Report<'_>,
+) -> Option<u64> {
+    let text = entry.value.as_str();
+    let bytes = text.map_or_else(|| integer(entry), size);
+    let bytes = bytes.filter(|bytes| range.contains(bytes));
+    if bytes.is_none() {
+        // `256 MB`, as most people write it.
+        let meant = text.map(|text| {
+            let text = text.to_uppercase().replace(' ', "");
+            let text = text.strip_suffix('B').unwrap_or(&text);
+            text.strip_suffix('I').unwrap_or(text).to_owned()
+        });
+        let meant = meant.filter(|meant| {
+            let differs = text.is_some_and(|text| text.replace(' ', "") != *meant);
+            differs && size(meant).is_some_and(|bytes| range.contains(&bytes))
+        });
+        let hint = meant.map_or(String::new(), |meant| format!("; did you mean {meant:?}?"));
+        let (least, most) = range.into_inner();
+        let (least, most) = (short(least), short(most));
+        let advice = format!(
+            "must be a size from {least} to {most}: a number of bytes, or a string such as \"256M\" \
+             with K, M, G or T for powers of 1024{hint}"
+        );
+        report.reject(entry, advice);
+    }
+    bytes
+}
+
+const UNITS: [(char, u32); 4] = [('T', 40), ('G', 30), ('M', 20), ('K', 10)];
+
+fn size(text: &str) -> Option<u64> {
+    let unit = UNITS.iter().find(|(unit, _)| text.ends_with(*unit));
+    let (digits, power) = match unit {
+        Some((unit, power)) => (text.strip_suffix(*unit)?, *power),
+        None => (text, 0),
+    };
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<u64>().ok()?.checked_mul(1 << power)
+}
+
+/// As [`size`] reads it.
+fn short(bytes: u64) -> String {
+    let unit = UNITS
+        .iter()
+        .find(|(_, power)| bytes.is_multiple_of(1 << power));
+    match unit {
+        Some((unit, power)) => format!("{}{unit}", bytes >> power),
+        None => bytes.to_string(),
+    }
+}
+
+fn integer(entry: &Entry<'_>) -> Option<u64> {
+    let number = entry.value.as_integer()?;
+    u64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
 /// A time in seconds, fractions allowed, from 0 to `most`.

@@ -73,6 +73,7 @@ impl Team {
         let build_log = BuildLog {
             open: logs.clone().recipient(),
             append: logs.clone().recipient(),
+            diagnosed: logs.clone().recipient(),
             ended: logs.clone().recipient(),
         };
         let builder = BuilderActor::new(
@@ -130,6 +131,7 @@ impl Team {
             members,
             logs: logs.clone().recipient(),
             lines: logs.clone().recipient(),
+            diagnoses: logs.clone().recipient(),
             activity: mode.recipient(),
             release_at,
         });

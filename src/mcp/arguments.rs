@@ -3,6 +3,8 @@
 //!
 //! null is the same as absent, and `5.0` is the integer 5: some clients cannot write otherwise.
 
+use std::ops::RangeInclusive;
+
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
@@ -58,6 +60,34 @@ impl Arguments {
             }
         })
         .map(|it| it.min(u32::MAX as usize))
+    }
+
+    /// An integer within a range.
+    pub(super) fn within(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<usize>,
+    ) -> Option<usize> {
+        let right = if *range.end() >= usize::MAX >> 1 {
+            format!("an integer, {} or more", range.start())
+        } else {
+            format!("an integer from {} to {}", range.start(), range.end())
+        };
+        self.take(name, &right, |value| {
+            let number = usize::try_from(integer(value)?).ok()?;
+            Some(number).filter(|it| range.contains(it))
+        })
+    }
+
+    /// Yes or no.
+    pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
+        self.take(name, "true or false", Value::as_bool)
+    }
+
+    /// Takes what another form of the call has a use for; answers whether it was there.
+    pub(super) fn drop(&mut self, name: &str) -> bool {
+        let value = self.left.shift_remove(name);
+        value.is_some_and(|value| !value.is_null())
     }
 
     /// A number of seconds from 0 to `most`.

@@ -1,4 +1,7 @@
-//! The MCP server: seven tools over one [`Service`].
+//! The MCP server: seven tools, and some resources, over one [`Service`].
+
+mod diagnostics;
+mod resources;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,8 +15,9 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest,
-        CustomResult, ErrorCode, Implementation, JsonObject, ListToolsResult,
-        PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+        CustomResult, ErrorCode, Implementation, JsonObject, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+        ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
     },
     service::RequestContext,
 };
@@ -24,7 +28,7 @@ use super::{
     instructions::instructions,
     notes::Notes,
     rendered::Rendered,
-    text, tools,
+    resources as addresses, text, tools,
 };
 use crate::service::{LogQuestion, Order, Service, ServiceError, Until, Wanted};
 
@@ -67,7 +71,10 @@ fn brief(pattern: &BadPattern) -> String {
 impl Server {
     /// The server of this service.
     pub(super) fn new(service: Service, status: Rendered) -> Self {
-        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .build();
         let name = Implementation::new("background-process-manager", service.version())
             .with_title("Background process manager");
         let config = ServerConfig::new(capabilities)
@@ -93,7 +100,7 @@ impl Server {
         match tool.name.as_ref() {
             tools::RESTART => self.carry_out(Order::Restart, arguments, context).await,
             tools::SEARCH_LOGS => self.search(LogKind::Runs, arguments).await,
-            tools::SEARCH_BUILD_LOG => self.search(LogKind::Builds, arguments).await,
+            tools::SEARCH_BUILD_LOG => self.build_log(arguments).await,
             tools::WAIT_FOR => self.wait_for(arguments, context).await,
             tools::START => self.carry_out(Order::Start, arguments, context).await,
             tools::STOP => {
@@ -219,6 +226,19 @@ impl Server {
     }
 }
 
+/// Refuses every page but the first.
+fn only_page(page: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
+    if page.is_some_and(|page| page.cursor.is_some()) {
+        let text = "there is only one page, so no cursor is valid";
+        return Err(ErrorData::invalid_params(text, None));
+    }
+    Ok(())
+}
+
+fn cancelled() -> ErrorData {
+    ErrorData::new(ErrorCode::INTERNAL_ERROR, "cancelled", None)
+}
+
 /// A result with both parts, which say the same.
 fn structured(text: String, report: &impl Serialize, is_error: bool) -> CallToolResult {
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
@@ -237,11 +257,40 @@ impl ServerHandler for Server {
         page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        if page.is_some_and(|page| page.cursor.is_some()) {
-            let text = "there is only one page, so no cursor is valid";
-            return Err(ErrorData::invalid_params(text, None));
-        }
+        only_page(page)?;
         Ok(ListToolsResult::with_all_items(tools::TOOLS.clone()))
+    }
+
+    async fn list_resources(
+        &self,
+        page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        only_page(page)?;
+        let all = addresses::list(&self.processes());
+        Ok(ListResourcesResult::with_all_items(all))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        only_page(page)?;
+        Ok(ListResourceTemplatesResult::with_all_items(
+            addresses::templates(),
+        ))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        tokio::select! {
+            result = self.resource(&request.uri) => result.map(Into::into),
+            () = context.ct.cancelled() => Err(cancelled()),
+        }
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
@@ -262,7 +311,7 @@ impl ServerHandler for Server {
             result = self.call(tool, request.arguments, &context) => result,
             // The client hung up: the wait ends, nobody reads the answer.
             () = context.ct.cancelled() => {
-                return Err(ErrorData::new(ErrorCode::INTERNAL_ERROR, "cancelled", None));
+                return Err(cancelled());
             }
         };
         let result = result.unwrap_or_else(|refused| {
@@ -279,7 +328,11 @@ impl ServerHandler for Server {
         // rmcp takes a known method whose parameters it cannot read for an unknown one. In the
         // protocol that has no handshake, `initialize` is really unknown.
         let known = match request.method.as_str() {
-            "tools/call" | "tools/list" => true,
+            "tools/call"
+            | "tools/list"
+            | "resources/list"
+            | "resources/templates/list"
+            | "resources/read" => true,
             "initialize" => context.meta.protocol_version().is_none(),
             _ => false,
         };

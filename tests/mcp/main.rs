@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod diagnostics;
 mod door;
 mod hostile;
 mod logs;
 mod protocol;
+mod resources;
 mod restarts;
 mod status;
 mod support;

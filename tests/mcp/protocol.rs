@@ -45,7 +45,7 @@ async fn both_eras_list_and_call_the_same_tools() {
 }
 
 #[actix_web::test]
-async fn the_handshake_names_the_server_and_promises_only_tools() {
+async fn the_handshake_names_the_server_and_promises_tools_and_resources() {
     let server = two();
     for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
         let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
@@ -58,7 +58,10 @@ async fn the_handshake_names_the_server_and_promises_only_tools() {
         assert_eq!(result["protocolVersion"], version);
         assert_eq!(result["serverInfo"]["name"], "background-process-manager");
         assert_eq!(result["serverInfo"]["version"], "0.1.0");
-        assert_eq!(result["capabilities"], json!({"tools": {}}));
+        assert_eq!(
+            result["capabilities"],
+            json!({"resources": {}, "tools": {}})
+        );
         let instructions = result["instructions"].as_str().unwrap();
         assert!(instructions.len() < 2_048);
         assert!(instructions.contains("call `restart`"));
@@ -145,7 +148,7 @@ async fn unknown_methods_and_tools_are_protocol_errors() {
         async |body: Value| server.post(body.to_string()).await.json()["error"]["code"].clone();
     let request = |method: &str, params: Value| json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
     assert_eq!(code(request("nonsense", json!({}))).await, -32_601);
-    assert_eq!(code(request("resources/list", json!({}))).await, -32_601);
+    assert_eq!(code(request("prompts/list", json!({}))).await, -32_601);
     assert_eq!(
         code(request("logging/setLevel", json!({"level": "info"}))).await,
         -32_601

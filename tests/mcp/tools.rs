@@ -53,6 +53,7 @@ async fn parameters_are_named_described_and_of_one_type() {
                 "tail",
                 "index",
                 "stream",
+                "diagnostics",
             ],
         ),
         (

@@ -14,6 +14,7 @@ use actix::{
 };
 use background_process_manager::service::{Freshness, Member, Order, Parts, Service};
 use bpm_actors::{
+    artifact::{DescribeDiagnosis, Diagnosis, Diagnostic, KnownDiagnosis, WhichBuild},
     ids::{BuildId, ProcessName, RunId},
     logs::{AwaitLine, Source},
     pattern::Pattern,
@@ -134,6 +135,48 @@ struct LogDouble {
 
 impl Actor for LogDouble {
     type Context = Context<Self>;
+}
+
+/// Build 9 is known, build 10 is under way, and there are no others.
+impl Handler<DescribeDiagnosis> for LogDouble {
+    type Result = Result<KnownDiagnosis, NoSuchLog>;
+
+    fn handle(
+        &mut self,
+        DescribeDiagnosis { which, .. }: DescribeDiagnosis,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        match which {
+            WhichBuild::Index(-2) | WhichBuild::Id(BuildId(9)) => Ok(KnownDiagnosis::Found {
+                build: BuildId(9),
+                diagnosis: Arc::new(diagnosis()),
+            }),
+            WhichBuild::Index(-1) => Ok(KnownDiagnosis::UnderWay(BuildId(10))),
+            WhichBuild::Index(index) => Err(NoSuchLog::Index { index, kept: 2 }),
+            WhichBuild::Id(build) => Ok(KnownDiagnosis::Unknown(build)),
+        }
+    }
+}
+
+/// One new error.
+fn diagnosis() -> Diagnosis {
+    Diagnosis {
+        mode: Mode::Dev,
+        outcome: BuildOutcome::Failed,
+        error_count: 1,
+        warning_count: 0,
+        new_count: Some(1),
+        findings: vec![Diagnostic {
+            level: "error".to_owned(),
+            code: Some("E0308".to_owned()),
+            file: Some("src/main.rs".to_owned()),
+            line: Some(3),
+            column: Some(5),
+            message: "mismatched types".to_owned(),
+            rendered: "error[E0308]: mismatched types\n --> src/main.rs:3:5\n".to_owned(),
+            new: true,
+        }],
+    }
 }
 
 impl Handler<Search> for LogDouble {
@@ -366,7 +409,8 @@ impl Cast {
             url: "http://localhost:3001/mcp".to_owned(),
             members,
             logs: logs.clone().recipient(),
-            lines: logs.recipient(),
+            lines: logs.clone().recipient(),
+            diagnoses: logs.recipient(),
             activity: ClockDouble { calls }.start().recipient(),
             release_at: when,
         });

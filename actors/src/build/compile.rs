@@ -3,6 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -12,7 +13,10 @@ use tokio::{
 };
 
 use crate::{
-    artifact::{Artifact, BuildFailure, BuildReport, BuildStarted, Built, CargoVariables},
+    artifact::{
+        Artifact, BuildFailure, BuildReport, BuildStarted, Built, CargoVariables, Diagnosed,
+        Diagnosis,
+    },
     build::{
         artifacts::{CopyError, Shelf},
         binary::{Binary, Choice, NoBinary, Products, default_run},
@@ -31,6 +35,7 @@ use crate::{
     exit::Exit,
     ids::{BuildId, ProcessName},
     logs::{BuildEnding, OpenLog, Stream},
+    report::BuildOutcome,
     sockets::HeldSockets,
     spec::{CargoTarget, Mode},
 };
@@ -78,7 +83,7 @@ pub(crate) async fn compile(
         Ok(told) => run.judge(told, evaluation).await,
         Err(error) => {
             let message = format!("cannot read what cargo prints: {error}");
-            let mut diagnostics = Diagnostics::against(before);
+            let mut diagnostics = Diagnostics::against(before.clone());
             diagnostics.note_complaint(plain(&message, ""));
             Verdict {
                 artifact: None,
@@ -92,6 +97,18 @@ pub(crate) async fn compile(
             .await;
     }
     let found = verdict.findings;
+    let diagnosed = Diagnosis {
+        mode,
+        outcome: match verdict.artifact {
+            Some(_) => BuildOutcome::Ok,
+            None => BuildOutcome::Failed,
+        },
+        error_count: found.error_count,
+        warning_count: found.warning_count,
+        new_count: before.is_some().then_some(found.new_count),
+        findings: found.all,
+    };
+    run.diagnosed(diagnosed);
     let report = BuildReport {
         id: build,
         mode,
@@ -181,6 +198,15 @@ impl CargoRun<'_> {
             mode,
         });
         log
+    }
+
+    /// Leaves what was found with the log.
+    fn diagnosed(&self, diagnosis: Diagnosis) {
+        self.job.shop.log.diagnosed.do_send(Diagnosed {
+            process: self.process().clone(),
+            build: self.build,
+            diagnosis: Arc::new(diagnosis),
+        });
     }
 
     async fn judge(&self, told: Told, evaluation: Evaluation) -> Verdict {

@@ -33,8 +33,8 @@ pub(crate) struct Diagnostics {
     error_count: usize,
     warning_count: usize,
     new_count: usize,
-    errors: Vec<Unplaced>,
-    new_warnings: Vec<Unplaced>,
+    errors: Kept,
+    warnings: Kept,
     /// What was counted.
     seen: HashSet<u128>,
     /// What people were shown: what is counted once may be worded in two ways.
@@ -53,8 +53,40 @@ pub(crate) struct Findings {
     pub(crate) fixed_count: usize,
     /// The first errors and, behind them, new warnings.
     pub(crate) shown: Vec<Diagnostic>,
+    /// All errors and, behind them, all warnings, as far as there was room.
+    pub(crate) all: Vec<Diagnostic>,
     /// What the next build is compared with.
     pub(crate) known: Known,
+}
+
+/// Findings of one severity, bounded in number and in bytes.
+#[derive(Debug, Default)]
+struct Kept {
+    findings: Vec<Unplaced>,
+    /// How much text they have.
+    bytes: usize,
+    /// How many of them are new.
+    new: usize,
+}
+
+impl Kept {
+    /// How many there may be.
+    const MOST: usize = 500;
+    /// How much text they may have, in bytes; the first few errors and new warnings always fit.
+    const MOST_BYTES: usize = 128 << 10;
+
+    fn add(&mut self, finding: Unplaced) {
+        let new = finding.diagnostic.new;
+        let size = finding.diagnostic.message.len() + finding.diagnostic.rendered.len();
+        let fits = self.findings.len() < Self::MOST && self.bytes + size <= Self::MOST_BYTES;
+        let is_shown = self.findings.len() < BuildReport::MOST_SHOWN
+            || (new && self.new < BuildReport::MOST_SHOWN);
+        if fits || is_shown {
+            self.bytes += size;
+            self.new += usize::from(new);
+            self.findings.push(finding);
+        }
+    }
 }
 
 /// A finding whose file is still named as rustc names it: relative to the root of its workspace.
@@ -105,13 +137,11 @@ impl Diagnostics {
         };
         complaint.new = self.is_new(identity, origin);
         self.error_count += 1;
-        if self.errors.len() < BuildReport::MOST_SHOWN {
-            self.errors.push(Unplaced {
-                file: None,
-                package: None,
-                diagnostic: complaint,
-            });
-        }
+        self.errors.add(Unplaced {
+            file: None,
+            package: None,
+            diagnostic: complaint,
+        });
     }
 
     /// Whether there was an error.
@@ -142,26 +172,21 @@ impl Diagnostics {
             identity(severity, &finding, package),
             Origin { severity, unit },
         );
-        let (most, kept) = match severity {
+        let kept = match severity {
             Severity::Error => {
                 self.error_count += 1;
-                (BuildReport::MOST_RENDERED, &mut self.errors)
+                &mut self.errors
             }
             Severity::Warning => {
                 self.warning_count += 1;
-                if !new {
-                    return;
-                }
-                (BuildReport::MOST_RENDERED_WARNING, &mut self.new_warnings)
+                &mut self.warnings
             }
         };
-        if kept.len() < BuildReport::MOST_SHOWN {
-            kept.push(Unplaced {
-                file: primary(&finding).map(|span| span.file_name.clone()),
-                package: package.map(Path::to_owned),
-                diagnostic: diagnostic(severity, finding, most, new),
-            });
-        }
+        kept.add(Unplaced {
+            file: primary(&finding).map(|span| span.file_name.clone()),
+            package: package.map(Path::to_owned),
+            diagnostic: diagnostic(severity, finding, new),
+        });
     }
 
     /// Whether this finding was not known before, of which there is now one more.
@@ -197,13 +222,24 @@ impl Diagnostics {
                 ..finding.diagnostic
             }
         };
-        let shown = self.errors.into_iter().chain(self.new_warnings);
+        let place_all =
+            |kept: Kept| -> Vec<Diagnostic> { kept.findings.into_iter().map(placed).collect() };
+        let (mut all, warnings) = (place_all(self.errors), place_all(self.warnings));
+        let new_warnings = warnings.iter().filter(|warning| warning.new);
+        let new_warnings = new_warnings.map(|warning| Diagnostic {
+            rendered: head(&warning.rendered, BuildReport::MOST_RENDERED_WARNING),
+            ..warning.clone()
+        });
+        let shown = all.iter().cloned().chain(new_warnings);
+        let shown = shown.take(BuildReport::MOST_SHOWN).collect();
+        all.extend(warnings);
         Findings {
             error_count: self.error_count,
             warning_count: self.warning_count,
             new_count: self.new_count,
             fixed_count,
-            shown: shown.take(BuildReport::MOST_SHOWN).map(placed).collect(),
+            shown,
+            all,
             known,
         }
     }
@@ -265,7 +301,7 @@ fn is_summary(finding: &Finding) -> bool {
         && (message.starts_with("aborting due to ") || counts_warnings)
 }
 
-fn diagnostic(severity: Severity, finding: Finding, most: usize, new: bool) -> Diagnostic {
+fn diagnostic(severity: Severity, finding: Finding, new: bool) -> Diagnostic {
     let span = primary(&finding);
     let (line, column) = (span.map(|s| s.line_start), span.map(|s| s.column_start));
     let rendered = finding.rendered.unwrap_or_default();
@@ -281,7 +317,7 @@ fn diagnostic(severity: Severity, finding: Finding, most: usize, new: bool) -> D
         line,
         column,
         message: finding.message,
-        rendered: head(rendered.trim_end(), most),
+        rendered: head(rendered.trim_end(), BuildReport::MOST_RENDERED),
         new,
     }
 }

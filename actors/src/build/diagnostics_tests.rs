@@ -125,6 +125,58 @@ fn the_first_errors_are_kept_and_all_are_counted() {
     assert!(rendered.len() <= BuildReport::MOST_RENDERED && rendered.ends_with('…'));
 }
 
+#[test]
+fn all_findings_are_kept_once_errors_first_and_bounded() {
+    let lines = [
+        message("warning", "w1", "w1"),
+        message("error", "e1", "e1"),
+        message("warning", "w1", "w1"),
+        message("error", "e2", "e2"),
+    ];
+    let (diagnostics, _) = noted(&lines.concat());
+    let found = concluded(diagnostics, Path::new("/p"));
+    let messages: Vec<_> = found.all.iter().map(|it| it.message.as_str()).collect();
+    assert_eq!(messages, ["e1", "e2", "w1"]);
+
+    let small: String = (0..Kept::MOST + 9)
+        .map(|n| message("warning", &n.to_string(), &n.to_string()))
+        .collect();
+    let large: String = (0..999)
+        .map(|n| {
+            message(
+                "error",
+                &n.to_string(),
+                &format!("{n}{}", "x".repeat(5_000)),
+            )
+        })
+        .collect();
+    let (diagnostics, _) = noted(&(small + &large));
+    let found = concluded(diagnostics, Path::new("/p"));
+    let errors = found.all.iter().filter(|it| it.level == "error");
+    assert!((50..80).contains(&errors.count()));
+    assert_eq!(
+        (found.error_count, found.warning_count),
+        (999, Kept::MOST + 9)
+    );
+    let warnings = found.all.iter().filter(|it| it.level == "warning");
+    assert_eq!(warnings.count(), Kept::MOST);
+}
+
+#[test]
+fn new_warnings_behind_many_known_ones_are_still_shown() {
+    let known: String = (0..Kept::MOST + 9)
+        .map(|n| message("warning", &format!("w{n}!"), &format!("w{n}")))
+        .collect();
+    let (before, _) = noted(&known);
+    let before = Rc::new(concluded(before, Path::new("/p")).known);
+    let all = known + &message("warning", "late", "late");
+    let (diagnostics, _) = noted_after(Some(&before), &all);
+    let found = concluded(diagnostics, Path::new("/p"));
+    assert_eq!(found.new_count, 1);
+    let shown: Vec<_> = found.shown.iter().map(|it| it.message.as_str()).collect();
+    assert_eq!(shown, ["late"]);
+}
+
 /// One that points at `text` in a line of `src/main.rs`.
 struct Pointed<'a> {
     level: &'a str,

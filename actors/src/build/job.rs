@@ -12,7 +12,9 @@ use actix::Recipient;
 use tokio::sync::oneshot;
 
 use crate::{
-    artifact::{Artifact, BuildFailure, Built, CargoVariables, Environment, Sources, Work},
+    artifact::{
+        Artifact, BuildFailure, Built, CargoVariables, Diagnosed, Environment, Sources, Work,
+    },
     build::{
         compile::compile,
         direnv::{self, Evaluation},
@@ -67,6 +69,8 @@ pub struct BuildLog {
     pub open: Recipient<OpenLog>,
     /// Adds to it.
     pub append: Recipient<Append>,
+    /// Is told what the compiler found.
+    pub diagnosed: Recipient<Diagnosed>,
     /// Ends it.
     pub ended: Recipient<BuildEnded>,
 }

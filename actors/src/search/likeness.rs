@@ -1,9 +1,14 @@
 //! When two lines say the same: they differ only in numbers, times and ids.
 
+use std::ops::Range;
+
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Letters and digits of this length that could be hexadecimal are an id.
 const SHORTEST_ID: usize = 8;
+
+/// What stands in a [`Skeleton`] for each number, time or id. Text that readers see has none of it.
+const SIGN: u8 = 0;
 
 /// The same for all lines that say the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,36 +17,65 @@ pub(crate) struct Likeness(u128);
 impl Likeness {
     /// Of a line without escape sequences.
     pub(crate) fn of(line: &[u8]) -> Self {
-        Self(xxh3_128(&without_numbers(line.trim_ascii())))
+        Self(xxh3_128(&Skeleton::of(line.trim_ascii()).text))
     }
 }
 
-/// The line with one sign in the place of each number, time or id, parts of which may be joined by
+/// A line with one sign in the place of each number, time or id, parts of which may be joined by
 /// what joins the parts of times, addresses and UUIDs.
-fn without_numbers(line: &[u8]) -> Vec<u8> {
-    const SIGN: u8 = b'#';
-    let mut text = Vec::with_capacity(line.len());
-    let mut rest = line;
-    while let Some(&byte) = rest.first() {
-        let length = rest.iter().position(|byte| !byte.is_ascii_alphanumeric());
-        let (word, after) = rest.split_at(length.unwrap_or(rest.len()));
-        if word.is_empty() {
-            text.push(byte);
-            rest = &rest[1..];
-            continue;
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Skeleton {
+    text: Vec<u8>,
+    /// Where in the line each of them stood.
+    places: Vec<Range<usize>>,
+}
+
+impl Skeleton {
+    /// Of a line without escape sequences.
+    pub(crate) fn of(line: &[u8]) -> Self {
+        let mut text = Vec::with_capacity(line.len());
+        let mut places: Vec<Range<usize>> = Vec::new();
+        let mut at = 0;
+        while let Some(rest) = line.get(at..).filter(|rest| !rest.is_empty()) {
+            let length = rest.iter().position(|byte| !byte.is_ascii_alphanumeric());
+            let word = &rest[..length.unwrap_or(rest.len())];
+            if word.is_empty() {
+                text.push(rest[0]);
+                at += 1;
+                continue;
+            }
+            let end = at + word.len();
+            if !is_number(word) {
+                text.extend_from_slice(word);
+            } else if let [.., SIGN, joint] = text[..]
+                && b"-:.,+".contains(&joint)
+                && let Some(place) = places.last_mut()
+            {
+                text.pop();
+                place.end = end;
+            } else {
+                text.push(SIGN);
+                places.push(at..end);
+            }
+            at = end;
         }
-        if !is_number(word) {
-            text.extend_from_slice(word);
-        } else if let [.., SIGN, joint] = text[..]
-            && b"-:.,+".contains(&joint)
-        {
-            text.pop();
-        } else {
-            text.push(SIGN);
-        }
-        rest = after;
+        Self { text, places }
     }
-    text
+
+    /// Whether lines with these skeletons differ in numbers, times and ids only.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+
+    /// Whether it has a word: numbers alone say nothing once they are left out.
+    pub(crate) fn has_words(&self) -> bool {
+        self.text.iter().any(u8::is_ascii_alphabetic) || !self.text.is_ascii()
+    }
+
+    /// Where in the line numbers, times and ids are, in order.
+    pub(crate) fn places(&self) -> &[Range<usize>] {
+        &self.places
+    }
 }
 
 fn is_number(word: &[u8]) -> bool {
@@ -89,5 +123,19 @@ mod tests {
         ] {
             assert!(!alike(one, other), "{one} | {other}");
         }
+    }
+
+    #[test]
+    fn a_skeleton_knows_where_numbers_were() {
+        let line = "12:00:01 GET /item/17 200 in 5ms";
+        let skeleton = Skeleton::of(line.as_bytes());
+        let texts: Vec<_> = skeleton
+            .places()
+            .iter()
+            .map(|it| &line[it.clone()])
+            .collect();
+        assert_eq!(texts, ["12:00:01", "17", "200", "5ms"]);
+        assert!(skeleton.has_words());
+        assert!(!Skeleton::of(b"12 [13]").has_words());
     }
 }

@@ -12,7 +12,7 @@ fn a_misspelt_key_names_the_nearest_valid_one() {
         [
             "1: mcp_prt = 3001: unknown key, did you mean mcp_port? valid here: mcp_port, \
              dev_timeout_hours, dev_crash_wait_seconds, release_crash_backoff_initial_seconds, \
-             release_crash_backoff_max_seconds, process",
+             release_crash_backoff_max_seconds, logs, process",
             "4: process.main.stop_grace_second = 1: unknown key, did you mean stop_grace_seconds? \
              valid for type = \"rust\": type, cwd, env, listen, port, overlap, ready, settle_seconds, stable_seconds, \
              watchdog_seconds, stop_grace_seconds, drain_seconds, in_place, target_dir, \
@@ -205,7 +205,11 @@ fn the_readme_and_the_example_with_all_keys_name_every_key() {
     for file in ["README.md", "config-examples/all-keys.mcp-run"] {
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
         let keys = keys::TOP.into_iter().chain(keys::of_process(None));
-        for key in keys.chain(keys::of_ready()).chain(["{port}", "PORT"]) {
+        for key in keys
+            .chain(keys::of_ready())
+            .chain(keys::LOGS)
+            .chain(["{port}", "PORT"])
+        {
             assert!(text.contains(key), "{file} lacks {key}");
         }
     }

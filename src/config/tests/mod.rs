@@ -3,6 +3,7 @@ mod file;
 mod hostile;
 mod keys;
 mod listen;
+mod logs;
 mod ready;
 mod sockets;
 mod target;

@@ -9,18 +9,15 @@ use bpm_actors::{
 };
 
 use super::measures::{count, span, thousands, word};
-use crate::service::{Finding, LogAnswer};
+use crate::{
+    mcp::tools::{MOST_BYTES, USUAL_BYTES},
+    service::{Finding, LogAnswer},
+};
 
-/// The most bytes that an answer has, all in all: what clients show without cutting it.
-const MOST_BYTES: usize = 40_000;
 /// What the lines above the log need, beside the project's directory.
 const ABOVE: usize = 1_200;
 /// How much of a reason is repeated there, in bytes.
 const MOST_REASON: usize = 600;
-
-/// The most bytes where the caller does not say how much he wants: a quarter of what an agent may read
-/// at once is enough for a first look.
-const USUAL_BYTES: usize = 16_000;
 
 /// How many bytes of log an answer has room for.
 pub(in crate::mcp) fn budget(project: &str, extent: Extent) -> usize {
@@ -84,7 +81,7 @@ fn log(
 }
 
 /// Why the newest build is not the newest attempt.
-fn newer_attempt(event: &EventReport) -> String {
+pub(super) fn newer_attempt(event: &EventReport) -> String {
     let age = span(event.age_seconds);
     let end = event.text.floor_char_boundary(MOST_REASON);
     let (reason, rest) = event.text.split_at(end);

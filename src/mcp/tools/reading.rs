@@ -1,6 +1,6 @@
 //! Tools that only look, or wait until there is something to see.
 
-use rmcp::model::{Tool, ToolAnnotations};
+use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
 use super::{
@@ -41,8 +41,13 @@ head and tail: the last lines that fit into the answer.";
 pub(super) fn search_build_log() -> Tool {
     let description = "\
 Search what cargo printed in one build of a process: all errors and warnings, without colours. The \
-answer looks like that of search_logs. Processes of type npm and command are not built.";
-    let parameters = search_parameters("build", "builds");
+answer looks like that of search_logs. With diagnostics: true instead each error and warning of the \
+build once, errors first, with its place, the compiler's text, and whether it is new or was already \
+there. Processes of type npm and command are not built.";
+    let mut parameters = search_parameters("build", "builds");
+    if let Some(parameters) = parameters.as_object_mut() {
+        parameters.extend(diagnostics_parameters());
+    }
     Tool::new(SEARCH_BUILD_LOG, description, input(parameters, &[]))
         .with_title("Search the output of a build")
         .with_annotations(reading())
@@ -116,6 +121,20 @@ fn search_parameters(one: &str, many: &str) -> Value {
             "description": "Only lines of this stream. Both without it."
         },
     })
+}
+
+/// What lists the findings of the compiler instead of lines.
+fn diagnostics_parameters() -> JsonObject {
+    let mut parameters = JsonObject::new();
+    parameters.insert(
+        "diagnostics".to_owned(),
+        json!({
+            "type": "boolean",
+            "description": "true: each error and warning once, instead of lines. Only process, \
+                index, build and max_bytes may stand beside it. Default false."
+        }),
+    );
+    parameters
 }
 
 fn reading() -> ToolAnnotations {

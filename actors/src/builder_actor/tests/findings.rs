@@ -5,6 +5,7 @@ use std::fs;
 use super::stage::{Bench, Stage};
 use crate::{
     artifact::{BuildReport, Work},
+    ids::BuildId,
     spec::{CargoTarget, Mode},
 };
 
@@ -61,6 +62,28 @@ async fn findings_are_compared_with_the_build_before_of_either_mode() {
         "the compiler does not come to the warnings"
     );
     assert!(broken.errors[0].new);
+    let levels: Vec<_> = bench
+        .diagnosed
+        .iter()
+        .map(|it| {
+            let findings = it.diagnosis.findings.iter();
+            let levels = findings.map(|it| (it.level.as_str(), it.new));
+            // Some compilers come to the warnings where there is an error, some do not.
+            let levels: Vec<_> = levels.take(2 - it.diagnosis.error_count).collect();
+            (it.build, it.diagnosis.new_count, levels)
+        })
+        .collect();
+    let (old, new) = (("warning", false), ("warning", true));
+    assert_eq!(
+        levels,
+        [
+            (BuildId(1), None, vec![old]),
+            (BuildId(2), Some(0), vec![old]),
+            (BuildId(3), Some(0), vec![old]),
+            (BuildId(4), Some(1), vec![new, old]),
+            (BuildId(5), Some(1), vec![("error", true)]),
+        ]
+    );
 
     fs::write(&main, "fn main() {}\n").unwrap();
     let clean = report(&mut bench, Mode::Dev).await;
@@ -84,6 +107,10 @@ async fn a_file_of_two_binaries_is_found_fault_with_once() {
     let mut bench = stage.build_main(CargoTarget::default()).await;
     let report = report(&mut bench, Mode::Dev).await;
     assert_eq!(report.warning_count, 2, "{}", bench.log);
+    let findings = &bench.diagnosed[0].diagnosis.findings;
+    let mut files: Vec<_> = findings.iter().map(|it| it.file.as_deref()).collect();
+    files.sort_unstable();
+    assert_eq!(files, [Some("src/bin/other.rs"), Some("src/shared.rs")]);
 }
 
 #[actix::test]
@@ -106,5 +133,7 @@ async fn a_cancelled_build_is_compared_with_nothing() {
     fs::write(bench.stage.path("build.rs"), quick).unwrap();
     let next = report(&mut bench, Mode::Dev).await;
     assert_eq!(counts(&next), [0, 1, 1, 0, 0]);
+    let builds: Vec<_> = bench.diagnosed.iter().map(|it| it.build).collect();
+    assert_eq!(builds, [BuildId(1), BuildId(3)]);
     assert_eq!(next.errors[0].file.as_deref(), Some("build.rs"));
 }

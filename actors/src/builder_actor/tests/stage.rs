@@ -25,7 +25,7 @@ use super::spawner::Spawner;
 use crate::{
     artifact::{
         Artifact, Build, BuildDone, BuildFailure, BuildStarted, BuilderClosed, Built, CancelBuild,
-        Work,
+        Diagnosed, Work,
     },
     build::environment::BaseEnvironment,
     builder_actor::{BuildLog, BuilderActor, Enlist},
@@ -43,6 +43,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 pub(super) enum Event {
     Opened(BuildId),
     Appended(Stream, String),
+    Diagnosed(Diagnosed),
     Ended(BuildId, BuildEnding),
     Started(BuildStarted),
     Done(BuildDone),
@@ -72,6 +73,14 @@ impl Handler<Append> for Recorder {
     fn handle(&mut self, append: Append, _: &mut Self::Context) {
         let text = String::from_utf8_lossy(&append.bytes).into_owned();
         self.0.send(Event::Appended(append.stream, text)).unwrap();
+    }
+}
+
+impl Handler<Diagnosed> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, diagnosed: Diagnosed, _: &mut Self::Context) {
+        self.0.send(Event::Diagnosed(diagnosed)).unwrap();
     }
 }
 
@@ -219,6 +228,7 @@ impl Stage {
             BuildLog {
                 open: recorder.clone().recipient(),
                 append: recorder.clone().recipient(),
+                diagnosed: recorder.clone().recipient(),
                 ended: recorder.clone().recipient(),
             },
         );
@@ -232,6 +242,7 @@ impl Stage {
             log: String::new(),
             foreign: String::new(),
             opened: Vec::new(),
+            diagnosed: Vec::new(),
             ended: Vec::new(),
             started: Vec::new(),
         };
@@ -267,6 +278,7 @@ pub(super) struct Bench {
     /// All that was appended to logs as stdout.
     pub(super) foreign: String,
     pub(super) opened: Vec<BuildId>,
+    pub(super) diagnosed: Vec<Diagnosed>,
     pub(super) ended: Vec<(BuildId, BuildEnding)>,
     pub(super) started: Vec<BuildStarted>,
 }
@@ -322,6 +334,7 @@ impl Bench {
             Event::Opened(build) => self.opened.push(*build),
             Event::Appended(Stream::Stderr, text) => self.log.push_str(text),
             Event::Appended(Stream::Stdout, text) => self.foreign.push_str(text),
+            Event::Diagnosed(diagnosed) => self.diagnosed.push(diagnosed.clone()),
             Event::Ended(build, ending) => self.ended.push((*build, *ending)),
             Event::Started(started) => self.started.push(started.clone()),
             Event::Done(_) => {}
