@@ -3,6 +3,8 @@
 //!
 //! null is the same as absent, and `5.0` is the integer 5: some clients cannot write otherwise.
 
+use std::ops::RangeInclusive;
+
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
@@ -58,6 +60,47 @@ impl Arguments {
             }
         })
         .map(|it| it.min(u32::MAX as usize))
+    }
+
+    /// An integer within a range.
+    pub(super) fn within(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<usize>,
+    ) -> Option<usize> {
+        let right = format!("an integer from {} to {}", range.start(), range.end());
+        self.take(name, &right, |value| {
+            let number = usize::try_from(integer(value)?).ok()?;
+            Some(number).filter(|it| range.contains(it))
+        })
+    }
+
+    /// Yes or no.
+    pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
+        self.take(name, "true or false", Value::as_bool)
+    }
+
+    /// One text or several; none where it is absent.
+    pub(super) fn texts(&mut self, name: &'static str) -> Vec<String> {
+        let texts = self.take(name, "a string, or a list of strings", |value| match value {
+            Value::String(text) => Some(vec![text.clone()]),
+            Value::Array(texts) => {
+                let texts = texts.iter().map(|it| it.as_str().map(str::to_owned));
+                texts.collect()
+            }
+            _ => None,
+        });
+        texts.unwrap_or_default()
+    }
+
+    /// What `read` makes of a text; `None` from it is told as not being what is `right`.
+    pub(super) fn read<T>(
+        &mut self,
+        name: &'static str,
+        right: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.take(name, right, |value| read(value.as_str()?))
     }
 
     /// A number of seconds from 0 to `most`.
@@ -243,6 +286,41 @@ mod tests {
                 "`process` is [\"main\"], but must be a string",
                 "this tool has no parameter `hed` (did you mean `head`?); it takes index, head, \
                  tail, context_lines, pattern, stream, timeout_seconds, process",
+            ]
+        );
+    }
+
+    #[test]
+    fn names_may_be_one_or_several_and_numbers_have_limits() {
+        let mut arguments = given(&json!({
+            "process": "main", "processes": ["main", "web"], "invert": true, "max_bytes": 500.0,
+            "level": "warn",
+        }));
+        assert_eq!(arguments.texts("process"), ["main"]);
+        assert_eq!(arguments.texts("processes"), ["main", "web"]);
+        assert!(arguments.texts("others").is_empty());
+        assert_eq!(arguments.flag("invert"), Some(true));
+        assert_eq!(arguments.within("max_bytes", 500..=40_000), Some(500));
+        assert_eq!(arguments.read("level", "a level", |it| Some(it.len())), Some(4));
+        assert_eq!(arguments.finish(), Ok(()));
+
+        let mut arguments = given(&json!({
+            "process": ["main", 5], "invert": "yes", "max_bytes": 499, "level": "bad", "since": 5,
+        }));
+        arguments.texts("process");
+        arguments.flag("invert");
+        arguments.within("max_bytes", 500..=40_000);
+        arguments.read("level", "a level", |_| None::<()>);
+        arguments.read("since", "an age", |_| Some(()));
+        let BadArguments(wrong) = arguments.finish().unwrap_err();
+        assert_eq!(
+            wrong,
+            [
+                "`process` is [\"main\",5], but must be a string, or a list of strings",
+                "`invert` is \"yes\", but must be true or false",
+                "`max_bytes` is 499, but must be an integer from 500 to 40000",
+                "`level` is \"bad\", but must be a level",
+                "`since` is 5, but must be an age",
             ]
         );
     }

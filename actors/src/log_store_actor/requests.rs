@@ -15,10 +15,10 @@ use crate::{
     logs::{
         Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog, Source,
         Stopped, Stream, TreeEnded,
-        shelf::{Log, Snapshot},
+        shelf::{Log, Shelf, Snapshot},
     },
     restart::Shutdown,
-    search::{Found, LogKind, NoSuchLog, Search, search},
+    search::{Asked, Found, LogKind, Naming, NoSuchLog, Search, Which, search},
 };
 
 impl Handler<OpenLog> for LogStoreActor {
@@ -167,16 +167,7 @@ impl Handler<DescribeLastLines> for LogStoreActor {
 impl Handler<Search> for LogStoreActor {
     type Result = Answer<Result<Found, NoSuchLog>>;
 
-    fn handle(
-        &mut self,
-        Search {
-            process,
-            kind,
-            index,
-            query,
-        }: Search,
-        ctx: &mut Self::Context,
-    ) -> Self::Result {
+    fn handle(&mut self, question: Search, ctx: &mut Self::Context) -> Self::Result {
         let store = ctx.address();
         let searches = Arc::clone(&self.searches);
         Answer::new(async move {
@@ -184,25 +175,25 @@ impl Handler<Search> for LogStoreActor {
                 .acquire_owned()
                 .await
                 .map_err(|_| NoSuchLog::Closed)?;
+            let naming = match question.processes.as_slice() {
+                [_] => Naming::Alone,
+                _ => Naming::Named,
+            };
+            let query = question.query.clone();
             // Taken only now: while it waits, a search keeps nothing alive that may leave.
-            let snapshot = store
-                .send(Freeze {
-                    process,
-                    kind,
-                    index,
-                })
-                .await;
-            let snapshot = snapshot.map_err(|_| NoSuchLog::Closed)??;
+            let frozen = store.send(Freeze(question)).await;
+            let Frozen { asked, without } = frozen.map_err(|_| NoSuchLog::Closed)??;
             let abandoned = Arc::new(AtomicBool::new(false));
             let asker = Abandons(Arc::clone(&abandoned));
             let work = tokio::task::spawn_blocking(move || {
-                let found = search(&snapshot, &query, &abandoned);
+                let found = search(&asked, naming, &query, &abandoned);
                 drop(permit);
                 found
             });
             let found = work.await.ok().flatten();
             drop(asker);
-            found.ok_or(NoSuchLog::Closed)
+            let found = found.ok_or(NoSuchLog::Closed)?;
+            Ok(Found { without, ..found })
         })
     }
 }
@@ -216,33 +207,128 @@ impl Drop for Abandons {
     }
 }
 
-/// Question of the store to itself: a log as it is now.
+/// Question of the store to itself: logs as they are now.
 #[derive(Message)]
-#[rtype(result = "Result<Snapshot, NoSuchLog>")]
-struct Freeze {
-    process: ProcessName,
-    kind: LogKind,
-    index: i64,
+#[rtype(result = "Result<Frozen, NoSuchLog>")]
+struct Freeze(Search);
+
+/// Logs as they were.
+struct Frozen {
+    asked: Vec<Asked>,
+    /// Processes that have no such log.
+    without: Vec<ProcessName>,
 }
 
 impl Handler<Freeze> for LogStoreActor {
-    type Result = Result<Snapshot, NoSuchLog>;
+    type Result = Result<Frozen, NoSuchLog>;
 
-    fn handle(
-        &mut self,
-        Freeze {
-            process,
-            kind,
-            index,
-        }: Freeze,
-        _: &mut Self::Context,
-    ) -> Self::Result {
-        let kept = self.shelves.get(&(process, kind));
-        let kept = kept.filter(|kept| kept.len() > 0).ok_or(NoSuchLog::None)?;
-        let log = kept.at(index).ok_or(NoSuchLog::Index {
-            index,
-            kept: kept.len(),
-        })?;
-        Ok(log.snapshot())
+    fn handle(&mut self, Freeze(question): Freeze, _: &mut Self::Context) -> Self::Result {
+        let (mut asked, mut without) = (Vec::new(), Vec::new());
+        let mut refusal = NoSuchLog::None;
+        for process in &question.processes {
+            match self.freeze(process, &question) {
+                Ok(logs) => asked.push(Asked {
+                    process: process.clone(),
+                    logs,
+                }),
+                Err(cause) => {
+                    without.push(process.clone());
+                    if refusal == NoSuchLog::None {
+                        refusal = cause;
+                    }
+                }
+            }
+        }
+        if asked.is_empty() {
+            return Err(refusal);
+        }
+        Ok(Frozen { asked, without })
     }
+}
+
+impl LogStoreActor {
+    /// The logs of a process that a question is about, oldest first; at least one.
+    fn freeze(&self, process: &ProcessName, question: &Search) -> Result<Vec<Snapshot>, NoSuchLog> {
+        let place = (process.clone(), question.kind);
+        let kept = self.kept(&place);
+        let (Some(&oldest), Some(&newest)) = (kept.first(), kept.last()) else {
+            return Err(NoSuchLog::None);
+        };
+        let numbers = match question.which {
+            Which::Index(index) => {
+                let missing = NoSuchLog::Index {
+                    index,
+                    kept: kept.len(),
+                };
+                vec![at(&kept, index).ok_or(missing)?]
+            }
+            Which::Number(number) if kept.contains(&number) => vec![number],
+            Which::Number(number) => {
+                return Err(NoSuchLog::Number {
+                    number,
+                    kept: kept.len(),
+                    oldest,
+                    newest,
+                });
+            }
+            Which::All => {
+                let wanted = question.query.numbers(process);
+                if *wanted.start() > newest {
+                    let number = *wanted.start();
+                    return Err(NoSuchLog::Ahead { number, newest });
+                }
+                let mut within: Vec<_> = kept.into_iter().filter(|it| wanted.contains(it)).collect();
+                if within.is_empty() {
+                    within.push(newest);
+                }
+                within
+            }
+        };
+        let mut logs = Vec::with_capacity(numbers.len());
+        for number in numbers.into_iter().rev() {
+            let Some(log) = self.frozen(&place, number) else {
+                continue;
+            };
+            let is_too_old = question.query.is_after(&log);
+            logs.push(log);
+            // Those before ended even earlier.
+            if is_too_old {
+                break;
+            }
+        }
+        logs.reverse();
+        if logs.is_empty() {
+            return Err(NoSuchLog::None);
+        }
+        Ok(logs)
+    }
+
+    /// The numbers of the runs or builds of which lines are kept, ascending.
+    fn kept(&self, place: &(ProcessName, LogKind)) -> Vec<u64> {
+        let shelf = self.shelves.get(place);
+        shelf.into_iter().flat_map(Shelf::numbers).collect()
+    }
+
+    /// A log as it is now.
+    fn frozen(&self, (process, kind): &(ProcessName, LogKind), number: u64) -> Option<Snapshot> {
+        let source = match kind {
+            LogKind::Runs => Source::Run(number.into()),
+            LogKind::Builds => Source::Build(number.into()),
+        };
+        let key = LogKey {
+            process: process.clone(),
+            source,
+        };
+        Some(self.log(&key)?.snapshot())
+    }
+}
+
+/// The number at this index: -1 the last, 0 the first.
+fn at(kept: &[u64], index: i64) -> Option<u64> {
+    let back = || usize::try_from(index.unsigned_abs()).ok();
+    let place = match usize::try_from(index) {
+        Ok(place) => place,
+        Err(_) => kept.len().checked_sub(back()?)?,
+    };
+    kept.get(place).copied()
 }

@@ -23,7 +23,7 @@ use crate::{
     },
     pattern::Pattern,
     restart::Shutdown,
-    search::{Extent, Found, NoSuchLog, Query, Search},
+    search::{Found, NoSuchLog, Query, Search, Which, bound::Bound, cursor::Cursor},
     spec::Mode,
 };
 
@@ -167,11 +167,8 @@ async fn last_lines(store: &Addr<LogStoreActor>, key: LogKey) -> Vec<String> {
 
 fn everything() -> Query {
     Query {
-        pattern: None,
-        context: 0,
-        extent: Extent::Fitting,
-        stream: None,
         budget: 40_000,
+        ..Query::default()
     }
 }
 
@@ -183,9 +180,9 @@ async fn ask(
 ) -> Result<Found, NoSuchLog> {
     store
         .send(Search {
-            process: main(),
+            processes: vec![main()],
             kind,
-            index,
+            which: Which::Index(index),
             query,
         })
         .await
@@ -313,7 +310,7 @@ async fn a_dying_run_keeps_its_last_words_while_the_next_one_already_prints() {
     crash(&store, 2).await;
     assert_eq!(last_lines(&store, run(2)).await, ["second run"]);
     assert_eq!(
-        found(&store, -2).await.ending.as_deref(),
+        found(&store, -2).await.logs[0].ending.as_deref(),
         Some("crashed: signal 9 (SIGKILL)")
     );
 }
@@ -343,7 +340,7 @@ async fn after_a_stop_the_rest_of_the_tree_prints_into_the_log_until_it_has_ende
     let mut held = open_stdout(&store, run(1)).await;
     stop(&store, 1).await;
     assert_eq!(
-        found(&store, -1).await.ending.as_deref(),
+        found(&store, -1).await.logs[0].ending.as_deref(),
         Some("stopped: exit code 0"),
         "known at once"
     );
@@ -381,7 +378,7 @@ async fn after_a_stop_the_end_of_the_pipes_ends_the_log_before_the_tree_does() {
     end_tree(&store, 1).await;
     let found = found(&store, -1).await;
     assert_eq!(
-        (found.kept, found.ending.as_deref()),
+        (found.kept, found.logs[0].ending.as_deref()),
         (1, Some("stopped: exit code 0"))
     );
 }
@@ -483,7 +480,7 @@ async fn last_lines_are_told_only_after_the_end() {
     stop(&store, 1).await;
     assert_eq!(parked.await.unwrap().unwrap(), ["two"]);
     assert_eq!(
-        found(&store, -1).await.ending.as_deref(),
+        found(&store, -1).await.logs[0].ending.as_deref(),
         Some("stopped: exit code 0")
     );
     assert!(
@@ -594,7 +591,7 @@ async fn a_retried_build_does_not_hide_the_log_of_the_one_that_failed() {
             .await
             .unwrap();
         assert_eq!(
-            (found.text.as_str(), found.ending.as_deref()),
+            (found.text.as_str(), found.logs[0].ending.as_deref()),
             (text, Some(ending))
         );
     }
@@ -610,8 +607,11 @@ async fn the_last_ten_runs_are_kept_and_other_indexes_are_refused_with_words() {
     for n in 1..=12 {
         open(&store, run(n), vec![]).await;
     }
-    assert_eq!(found(&store, 0).await.source, Source::Run(RunId(3)));
-    assert_eq!(found(&store, -1).await.source, Source::Run(RunId(12)));
+    assert_eq!(found(&store, 0).await.logs[0].source, Source::Run(RunId(3)));
+    assert_eq!(
+        found(&store, -1).await.logs[0].source,
+        Source::Run(RunId(12))
+    );
     for index in [10, -11, i64::MAX, i64::MIN] {
         let refused = ask(&store, LogKind::Runs, index, everything())
             .await
@@ -638,9 +638,9 @@ async fn whoever_leaves_before_his_answer_takes_no_place_from_others() {
     };
     for _ in 0..50 {
         let search = Search {
-            process: main(),
+            processes: vec![main()],
             kind: LogKind::Runs,
-            index: -1,
+            which: Which::Index(-1),
             query: query.clone(),
         };
         let asked = actix::spawn(store.send(search));

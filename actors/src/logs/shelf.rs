@@ -11,6 +11,7 @@ use crate::{
         intake::Intake,
         part::Part,
     },
+    search::number,
     spec::Mode,
 };
 
@@ -62,18 +63,9 @@ impl Shelf {
         self.logs.iter_mut().rev().find(|log| log.source == source)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.logs.len()
-    }
-
-    /// The log at `index`: -1 the newest, 0 the oldest.
-    pub(crate) fn at(&self, index: i64) -> Option<&Log> {
-        let back = || usize::try_from(index.unsigned_abs()).ok();
-        let place = match usize::try_from(index) {
-            Ok(place) => place,
-            Err(_) => self.logs.len().checked_sub(back()?)?,
-        };
-        self.logs.get(place)
+    /// The numbers of its runs or builds, oldest first.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.logs.iter().map(|log| number(log.source))
     }
 
     /// Lets the oldest lines leave until the rest fits.
