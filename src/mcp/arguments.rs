@@ -68,7 +68,11 @@ impl Arguments {
         name: &'static str,
         range: RangeInclusive<usize>,
     ) -> Option<usize> {
-        let right = format!("an integer from {} to {}", range.start(), range.end());
+        let right = if *range.end() >= usize::MAX >> 1 {
+            format!("an integer, {} or more", range.start())
+        } else {
+            format!("an integer from {} to {}", range.start(), range.end())
+        };
         self.take(name, &right, |value| {
             let number = usize::try_from(integer(value)?).ok()?;
             Some(number).filter(|it| range.contains(it))

@@ -33,6 +33,14 @@ pub(super) const MOST_PATIENCE: f64 = 3_600.0;
 /// How long `wait_for` waits by default, in seconds: less than clients do.
 pub(super) const WAIT_PATIENCE: f64 = 30.0;
 
+/// The fewest bytes that an answer with log lines may be limited to.
+pub(super) const LEAST_BYTES: usize = 500;
+/// The most bytes that such an answer has, all in all: what clients show without cutting it.
+pub(super) const MOST_BYTES: usize = 40_000;
+/// The most bytes where the caller does not say how many he wants: a quarter of what an agent may read
+/// at once is enough for a first look.
+pub(super) const USUAL_BYTES: usize = 16_000;
+
 /// All tools, in the order in which they are listed.
 pub(super) static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
     vec![
