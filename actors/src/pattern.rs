@@ -66,9 +66,7 @@ impl Pattern {
     /// When it is not valid or too large.
     pub fn parse_in(text: &str, case: Case) -> Result<Self, BadPattern> {
         let mut parser = ParserBuilder::new();
-        parser
-            .utf8(false)
-            .case_insensitive(case == Case::Ignored);
+        parser.utf8(false).case_insensitive(case == Case::Ignored);
         let line = compile(&parse(&mut parser, text)?)?;
         let hir = parse(parser.multi_line(true), text)?;
         let looks = hir.properties().look_set();

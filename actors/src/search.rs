@@ -411,9 +411,10 @@ fn ranged<'a>(logs: &'a [Snapshot], bounds: &Bounds<'_>) -> Vec<Ranged<'a>> {
         let lines = bounds.of(log);
         let has = |part: &Part| part.first() < lines.end && part.next() > lines.start;
         // The one that a cursor is in says how it went on; in the newest one it goes on.
-        let is_cursors = bounds.after.is_some_and(|it| it.number == number(log.source));
-        let is_newest =
-            place + 1 == logs.len() && !lines.is_empty() && bounds.until.is_none();
+        let is_cursors = bounds
+            .after
+            .is_some_and(|it| it.number == number(log.source));
+        let is_newest = place + 1 == logs.len() && !lines.is_empty() && bounds.until.is_none();
         let counts = bounds.is_open() || is_cursors || is_newest || log.parts.iter().any(has);
         (counts, Ranged { log, lines })
     });
@@ -422,7 +423,11 @@ fn ranged<'a>(logs: &'a [Snapshot], bounds: &Bounds<'_>) -> Vec<Ranged<'a>> {
         let counting = all.into_iter().filter(|(counts, _)| *counts);
         return counting.map(|(_, ranged)| ranged).collect();
     }
-    all.into_iter().next_back().map(|(_, it)| it).into_iter().collect()
+    all.into_iter()
+        .next_back()
+        .map(|(_, it)| it)
+        .into_iter()
+        .collect()
 }
 
 /// What is counted before lines are looked at.
@@ -439,7 +444,11 @@ impl Tally {
     fn add(&mut self, logs: &[Ranged<'_>], bounds: &Bounds<'_>, stream: Option<Stream>) {
         for Ranged { log, lines } in logs {
             self.evicted += log.evicted;
-            self.of_stream += log.parts.iter().map(|it| it.count(stream) as u64).sum::<u64>();
+            self.of_stream += log
+                .parts
+                .iter()
+                .map(|it| it.count(stream) as u64)
+                .sum::<u64>();
             let lost = lost_between(log, lines);
             let own = number(log.source);
             let begin = match bounds.after {
@@ -489,4 +498,3 @@ impl Tally {
         }
     }
 }
-

@@ -86,14 +86,18 @@ impl Arguments {
 
     /// One text or several; none where it is absent.
     pub(super) fn texts(&mut self, name: &'static str) -> Vec<String> {
-        let texts = self.take(name, "a string, or a list of strings", |value| match value {
-            Value::String(text) => Some(vec![text.clone()]),
-            Value::Array(texts) => {
-                let texts = texts.iter().map(|it| it.as_str().map(str::to_owned));
-                texts.collect()
-            }
-            _ => None,
-        });
+        let texts = self.take(
+            name,
+            "a string, or a list of strings",
+            |value| match value {
+                Value::String(text) => Some(vec![text.clone()]),
+                Value::Array(texts) => {
+                    let texts = texts.iter().map(|it| it.as_str().map(str::to_owned));
+                    texts.collect()
+                }
+                _ => None,
+            },
+        );
         texts.unwrap_or_default()
     }
 
@@ -305,7 +309,10 @@ mod tests {
         assert!(arguments.texts("others").is_empty());
         assert_eq!(arguments.flag("invert"), Some(true));
         assert_eq!(arguments.within("max_bytes", 500..=40_000), Some(500));
-        assert_eq!(arguments.read("level", "a level", |it| Some(it.len())), Some(4));
+        assert_eq!(
+            arguments.read("level", "a level", |it| Some(it.len())),
+            Some(4)
+        );
         assert_eq!(arguments.finish(), Ok(()));
 
         let mut arguments = given(&json!({

@@ -185,11 +185,7 @@ impl Server {
         Ok(self.status.now().await.result.clone())
     }
 
-    async fn search(
-        &self,
-        kind: LogKind,
-        arguments: Arguments,
-    ) -> Result<CallToolResult, Refused> {
+    async fn search(&self, kind: LogKind, arguments: Arguments) -> Result<CallToolResult, Refused> {
         let project = self.service.project();
         let Asked { question, most } = asked(kind, project, (self.clock)(), arguments)?;
         let query = question.query.clone();

@@ -106,7 +106,9 @@ impl Service {
         let found = match found.map_err(|_| ServiceError::LogsSilent)? {
             Ok(found) => found,
             Err(NoSuchLog::None) => {
-                let now = asked.iter().map(|it| it.board.borrow().report(Instant::now()));
+                let now = asked
+                    .iter()
+                    .map(|it| it.board.borrow().report(Instant::now()));
                 let now = now.collect();
                 return Ok(answer(&asked, Finding::NothingRecorded { now }));
             }
@@ -147,10 +149,13 @@ impl Service {
 /// Whether a cursor does not say of which process it is.
 fn is_of_one(query: &Query) -> bool {
     let bounds = [query.since.as_ref(), query.until.as_ref()];
-    let cursors = bounds.into_iter().flatten().filter_map(|bound| match bound {
-        Bound::Cursor(cursor) => Some(cursor),
-        Bound::Time(_) => None,
-    });
+    let cursors = bounds
+        .into_iter()
+        .flatten()
+        .filter_map(|bound| match bound {
+            Bound::Cursor(cursor) => Some(cursor),
+            Bound::Time(_) => None,
+        });
     let mut cursors = cursors.chain(query.after.as_ref());
     cursors.any(|cursor| matches!(cursor, Cursor::One(_)))
 }

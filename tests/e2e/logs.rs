@@ -40,7 +40,10 @@ fn logged(daemon: &Daemon, arguments: &Value, text: &str) -> String {
 
 /// The lines of an answer without its first one.
 fn lines(answer: &str) -> Vec<&str> {
-    answer.lines().skip(1).collect()
+    let below_head = answer
+        .lines()
+        .skip_while(|line| !line.starts_with("cursor "));
+    below_head.skip(1).collect()
 }
 
 #[test]

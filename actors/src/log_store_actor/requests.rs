@@ -277,7 +277,8 @@ impl LogStoreActor {
                     let number = *wanted.start();
                     return Err(NoSuchLog::Ahead { number, newest });
                 }
-                let mut within: Vec<_> = kept.into_iter().filter(|it| wanted.contains(it)).collect();
+                let mut within: Vec<_> =
+                    kept.into_iter().filter(|it| wanted.contains(it)).collect();
                 if within.is_empty() {
                     within.push(newest);
                 }

@@ -175,7 +175,18 @@ mod tests {
 
     #[test]
     fn what_is_no_bound_is_refused() {
-        for text in ["", "s", "5", "-5m", "5 m", "5min", "yesterday", "2026-11-23", "ü", "7:"] {
+        for text in [
+            "",
+            "s",
+            "5",
+            "-5m",
+            "5 m",
+            "5min",
+            "yesterday",
+            "2026-11-23",
+            "ü",
+            "7:",
+        ] {
             assert_eq!(Bound::parse(text, UNIX_EPOCH), Err(BadBound), "{text:?}");
         }
     }

@@ -101,7 +101,11 @@ impl Style {
                 let label = |log| {
                     let log = Searched::new(track.name, log);
                     let (what, mode) = (log.title(), log.mode);
-                    format!("--- {}{what} ({}, {mode})\n", named(track.name), log.state())
+                    format!(
+                        "--- {}{what} ({}, {mode})\n",
+                        named(track.name),
+                        log.state()
+                    )
                 };
                 several.iter().map(|ranged| label(ranged.log)).collect()
             }
@@ -146,7 +150,9 @@ impl Style {
         };
         let mut from = 0;
         for to in 1..=lines.len() {
-            if to == lines.len() || gap.is_some_and(|gap| gap.at == to) || self.splits(&lines[to - 1..=to])
+            if to == lines.len()
+                || gap.is_some_and(|gap| gap.at == to)
+                || self.splits(&lines[to - 1..=to])
             {
                 writer.block(from..to);
                 from = to;
@@ -183,9 +189,13 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn block(&mut self, block: Range<usize>) {
         let mut candidates = Vec::with_capacity(block.len());
-        for (line, &matched) in self.lines[block.clone()].iter().zip(&self.marks[block.clone()]) {
+        for (line, &matched) in self.lines[block.clone()]
+            .iter()
+            .zip(&self.marks[block.clone()])
+        {
             // Beyond that number of logs lines of different ones are only shown as one.
-            let group = (line.track * 4_096 + line.log) * 2 + usize::from(line.stream == Stream::Stderr);
+            let group =
+                (line.track * 4_096 + line.log) * 2 + usize::from(line.stream == Stream::Stderr);
             candidates.push(Candidate {
                 text: &line.text,
                 group: u32::try_from(group).unwrap_or(u32::MAX),
@@ -208,7 +218,10 @@ impl Writer<'_> {
         let label = self.style.logs[line.track].get(line.log);
         if let Some(label) = label.filter(|_| is_new_log) {
             self.written.text.push_str(label);
-        } else if row.start > 0 && !is_behind_gap && self.separates(&self.lines[row.start - 1], line) {
+        } else if row.start > 0
+            && !is_behind_gap
+            && self.separates(&self.lines[row.start - 1], line)
+        {
             self.written.text.push_str(SEPARATOR);
         }
         self.last_log[line.track] = Some(line.log);
@@ -263,7 +276,10 @@ impl Writer<'_> {
 
 /// `10:00:01.123`, in UTC.
 fn time_of_day(at: SystemTime) -> String {
-    let millis = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let millis = at
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis();
     let (seconds, millis) = (millis / 1_000 % 86_400, millis % 1_000);
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     format!("{hours:02}:{minutes:02}:{seconds:02}.{millis:03}")

@@ -26,7 +26,10 @@ pub(crate) struct Row {
 
 /// How a row is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "similar lines and stack frames are not told apart yet")]
+#[expect(
+    dead_code,
+    reason = "similar lines and stack frames are not told apart yet"
+)]
 pub(crate) enum RowKind {
     /// As it is; it is one line.
     Line,

@@ -164,7 +164,8 @@ impl End {
     /// Gives back all but so many matches.
     fn keep(&mut self, count: usize, tracks: usize) {
         self.units.truncate(count);
-        self.lines.truncate(self.units.last().map_or(0, |unit| unit.end));
+        self.lines
+            .truncate(self.units.last().map_or(0, |unit| unit.end));
         let whole = match self.side {
             Side::Front => vec![0; tracks],
             Side::Back => self.covered.clone(),
@@ -255,7 +256,11 @@ impl Chooser<'_, '_> {
                 return Some(page);
             }
             // Rows that were cut apart can take more room than they were thought to.
-            let shorter = if back.units.is_empty() { &mut front } else { &mut back };
+            let shorter = if back.units.is_empty() {
+                &mut front
+            } else {
+                &mut back
+            };
             let fewer = shorter.units.len() * 9 / 10;
             shorter.keep(fewer, tracks);
         }
@@ -302,7 +307,9 @@ impl Chooser<'_, '_> {
             let is_own = |line: &Line| line.track == track && line.place == own;
             match end.side {
                 Side::Front => {
-                    let lines = new.clone().filter_map(|it| self.line(track, it, LONGEST_SHOWN));
+                    let lines = new
+                        .clone()
+                        .filter_map(|it| self.line(track, it, LONGEST_SHOWN));
                     end.lines.extend(lines);
                     end.covered[track] = covered.max(new.end);
                     end.taken.front[track] += 1;
@@ -461,7 +468,11 @@ impl Chooser<'_, '_> {
         // Says that context is missing, before and behind.
         let room = self.budget.saturating_sub(2 * NOTE + note.len());
         let Some(own) = room.checked_sub(overhead).filter(|&own| own >= FEWEST) else {
-            let text = if note.len() <= self.budget { note } else { String::new() };
+            let text = if note.len() <= self.budget {
+                note
+            } else {
+                String::new()
+            };
             return Some(Page {
                 text,
                 ..Page::default()
@@ -512,7 +523,11 @@ impl Chooser<'_, '_> {
             text.push_str(&note);
         }
         let shown = usize::from(has_own);
-        let (first, last) = if is_head && !note.is_empty() { (shown, 0) } else { (0, shown) };
+        let (first, last) = if is_head && !note.is_empty() {
+            (shown, 0)
+        } else {
+            (0, shown)
+        };
         Some(Page {
             text,
             first,

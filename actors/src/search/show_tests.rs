@@ -99,7 +99,10 @@ fn what_does_not_fit_is_left_out_in_the_middle_with_the_way_to_get_it() {
     let log = out(&lines);
     let found = ask(&log, &query("", 0, Extent::All, 1_000));
     let (first, last) = (found.shown_first, found.shown_last);
-    assert!((5..20).contains(&first) && (35..60).contains(&last), "{found:?}");
+    assert!(
+        (5..20).contains(&first) && (35..60).contains(&last),
+        "{found:?}"
+    );
     assert_eq!((found.chosen, found.matched), (200, 200));
     let note = format!(
         "… {} lines left out; after_cursor \"1:{first}\" with until \"1:{}\" fetches them …",
@@ -110,7 +113,11 @@ fn what_does_not_fit_is_left_out_in_the_middle_with_the_way_to_get_it() {
     assert_eq!(shown[0], "   line 00001");
     assert_eq!(shown[usize::try_from(first).unwrap()], note);
     assert_eq!(shown.last(), Some(&"   line 00200"));
-    assert!((900..=1_000).contains(&found.text.len()), "{}", found.text.len());
+    assert!(
+        (900..=1_000).contains(&found.text.len()),
+        "{}",
+        found.text.len()
+    );
 
     let middle = Query {
         after: Some(format!("1:{first}").parse().unwrap()),
@@ -119,7 +126,10 @@ fn what_does_not_fit_is_left_out_in_the_middle_with_the_way_to_get_it() {
     };
     let rest = ask(&log, &middle);
     assert_eq!(rest.kept, 200 - first - last);
-    assert!(rest.text.starts_with(&format!("   line {:05}\n", first + 1)));
+    assert!(
+        rest.text
+            .starts_with(&format!("   line {:05}\n", first + 1))
+    );
     assert!(rest.text.ends_with(&format!("   line {:05}\n", 200 - last)));
 }
 
@@ -134,7 +144,10 @@ fn of_what_was_looked_for_a_third_of_the_room_is_for_the_first_ones() {
     ] {
         let found = ask(&out(&lines), &query("line", 0, extent, 1_000));
         let (first_ones, last) = (found.shown_first, found.shown_last);
-        assert!((10..25).contains(&first_ones) && (30..50).contains(&last), "{found:?}");
+        assert!(
+            (10..25).contains(&first_ones) && (30..50).contains(&last),
+            "{found:?}"
+        );
         assert!(found.text.starts_with(first), "{}", found.text);
         assert!(found.text.contains(" matches left out; "));
     }
@@ -176,10 +189,7 @@ fn each_line_can_be_told_with_its_place_and_time() {
         ..query("b", 1, Extent::All, 1_000)
     };
     let found = ask(&out(&["a", "b"]), &detailed);
-    assert_eq!(
-        found.text,
-        "   1:1 00:00:00.000 a\n * 1:2 00:00:00.000 b\n"
-    );
+    assert_eq!(found.text, "   1:1 00:00:00.000 a\n * 1:2 00:00:00.000 b\n");
     assert_eq!(found.cursor.to_string(), "1:2");
 }
 
@@ -224,10 +234,7 @@ fn stderr_is_named_only_beside_stdout_and_never_part_of_what_is_matched() {
 #[test]
 fn a_long_line_is_shortened_in_the_middle_and_counted() {
     let long = format!("begin{}end", "x".repeat(10_000));
-    let found = ask(
-        &out(&[&long]),
-        &query("begin.*end", 0, Extent::All, 40_000),
-    );
+    let found = ask(&out(&[&long]), &query("begin.*end", 0, Extent::All, 40_000));
     assert!(found.text.len() <= LONGEST_SHOWN + LEAST);
     assert!(found.text.starts_with(" * begin") && found.text.ends_with("end\n"));
     assert!(found.text.contains(&format!(
@@ -288,10 +295,7 @@ fn one_match_that_is_too_large_is_reduced_and_says_by_how_much() {
 
 #[test]
 fn an_empty_log_and_a_tiny_budget_give_an_empty_text() {
-    assert_eq!(
-        ask(&out(&[]), &query("a", 3, Extent::All, 100)).text,
-        ""
-    );
+    assert_eq!(ask(&out(&[]), &query("a", 3, Extent::All, 100)).text, "");
     for budget in 0..200 {
         let found = ask(
             &out(&["aaaa", "hit", "bbbb"]),

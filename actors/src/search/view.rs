@@ -120,7 +120,10 @@ impl<'a> View<'a> {
         };
         for log in 0..view.logs.len() {
             view.log_starts.push(view.total);
-            let Ranged { log: snapshot, lines } = view.logs[log].clone();
+            let Ranged {
+                log: snapshot,
+                lines,
+            } = view.logs[log].clone();
             for part in &snapshot.parts {
                 view.add(log, part, &lines);
             }
@@ -276,7 +279,10 @@ impl<'a> View<'a> {
         let within = place - placed.start;
         let position = match &loaded.positions {
             Some(positions) => *positions.get(within)? as usize,
-            None => usize::try_from(placed.lines.start.checked_sub(loaded.chunk.first())?).ok()? + within,
+            None => {
+                usize::try_from(placed.lines.start.checked_sub(loaded.chunk.first())?).ok()?
+                    + within
+            }
         };
         (position < loaded.chunk.len()).then(|| Spot {
             chunk: Arc::clone(&loaded.chunk),
@@ -320,7 +326,10 @@ impl<'a> View<'a> {
             let after = self.pieces.partition_point(|piece| piece.start <= place);
             let piece = self.pieces.get(after.checked_sub(1)?)?;
             let within = (place - piece.start) as u64;
-            (piece.log, (piece.lines.start + within).min(piece.lines.end - 1))
+            (
+                piece.log,
+                (piece.lines.start + within).min(piece.lines.end - 1),
+            )
         };
         let number = number(self.logs[log].log.source);
         Some(Position { number, line })

@@ -59,7 +59,9 @@ pub(in crate::mcp) fn search(
 }
 
 fn first_line(project: &str, query: &Query, found: &Found) -> String {
-    let of_one = found.logs.chunk_by(|one, other| one.process == other.process);
+    let of_one = found
+        .logs
+        .chunk_by(|one, other| one.process == other.process);
     let logs: Vec<String> = of_one.map(titles).collect();
     let (logs, counted) = (logs.join(", "), counted(query, found));
     let evicted = thousands(found.evicted);
