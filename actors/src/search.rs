@@ -498,3 +498,6 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

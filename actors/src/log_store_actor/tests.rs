@@ -23,7 +23,7 @@ use crate::{
     },
     pattern::Pattern,
     restart::Shutdown,
-    search::{Found, NoSuchLog, Query, Search, Which, bound::Bound, cursor::Cursor},
+    search::{Found, NoSuchLog, Query, Search, Which},
     spec::Mode,
 };
 
@@ -619,6 +619,90 @@ async fn the_last_ten_runs_are_kept_and_other_indexes_are_refused_with_words() {
         let text = format!("index {index} does not exist: 10 are kept, so -10 to -1 and 0 to 9 do");
         assert_eq!(refused.to_string(), text);
     }
+}
+
+#[actix::test]
+async fn what_is_new_since_a_cursor_comes_from_all_later_runs() {
+    let (store, mut output) = store();
+    let mut first = open_stdout(&store, run(3)).await;
+    first.write_all(b"one\ntwo\n").unwrap();
+    output.shows("two\n").await;
+    let seen = found(&store, -1).await.cursor;
+    assert_eq!(seen.to_string(), "3:2");
+    let new = Query {
+        after: Some(seen),
+        ..everything()
+    };
+    let ask_all = async |query: &Query| {
+        let search = Search {
+            processes: vec![main()],
+            kind: LogKind::Runs,
+            which: Which::All,
+            query: query.clone(),
+        };
+        store.send(search).await.unwrap()
+    };
+    assert_eq!(ask_all(&new).await.unwrap().kept, 0);
+    first.write_all(b"three\n").unwrap();
+    output.shows("three\n").await;
+    crash(&store, 3).await;
+    let mut second = open_stdout(&store, run(5)).await;
+    second.write_all(b"four\n").unwrap();
+    output.shows("four\n").await;
+    let found = ask_all(&new).await.unwrap();
+    assert_eq!(
+        found.text,
+        "--- run 3 (crashed: signal 9 (SIGKILL), dev)\n   three\n--- run 5 (running, dev)\n   four\n"
+    );
+    assert_eq!((found.gone, found.cursor.to_string().as_str()), (0, "5:1"));
+    let ahead = Query {
+        after: Some("6:1".parse().unwrap()),
+        ..everything()
+    };
+    let refused = ask_all(&ahead).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the cursor names number 6, but the newest is 5"
+    );
+}
+
+#[actix::test]
+async fn a_run_is_found_by_its_number_among_several_processes() {
+    let (store, mut output) = store();
+    let web = LogKey {
+        process: "web".parse().unwrap(),
+        source: Source::Run(RunId(2)),
+    };
+    let mut one = open_stdout(&store, run(1)).await;
+    let mut other = open_stdout(&store, web.clone()).await;
+    one.write_all(b"of main\n").unwrap();
+    output.shows("of main\n").await;
+    other.write_all(b"of web\n").unwrap();
+    output.shows("of web\n").await;
+    let both = async |which| {
+        let search = Search {
+            processes: vec![main(), web.process.clone()],
+            kind: LogKind::Runs,
+            which,
+            query: everything(),
+        };
+        store.send(search).await.unwrap()
+    };
+    let merged = both(Which::Index(-1)).await.unwrap();
+    assert_eq!(merged.text, "   main| of main\n   web| of web\n");
+    assert_eq!(merged.cursor.to_string(), "main=1:1,web=2:1");
+    let found = both(Which::Number(2)).await.unwrap();
+    assert_eq!(found.text, "   web| of web\n");
+    assert_eq!(found.without, [main()]);
+    assert_eq!(
+        both(Which::Number(9)).await,
+        Err(NoSuchLog::Number {
+            number: 9,
+            kept: 1,
+            oldest: 1,
+            newest: 1
+        })
+    );
 }
 
 #[actix::test]
