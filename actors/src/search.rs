@@ -490,7 +490,7 @@ impl Tally {
             outside: self.of_stream.saturating_sub(kept),
             gone: self.gone,
             lost: self.lost,
-            unreadable: sum(|view| view.unreadable()),
+            unreadable: tracks.0.iter().map(|it| it.view.unreadable()).sum(),
             shortened: page.shortened as u64,
             collapsed: page.collapsed as u64,
             cursor: naming.cursor(cursor.collect()),

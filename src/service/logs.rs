@@ -40,7 +40,7 @@ pub enum Finding {
     /// There is such a log.
     Log {
         /// Its lines.
-        found: Found,
+        found: Box<Found>,
         /// A newer attempt to build that failed before cargo, where the newest build was asked for.
         unbuilt: Option<EventReport>,
     },
@@ -104,7 +104,7 @@ impl Service {
         };
         let found = self.parts.logs.send(search).await;
         let found = match found.map_err(|_| ServiceError::LogsSilent)? {
-            Ok(found) => found,
+            Ok(found) => Box::new(found),
             Err(NoSuchLog::None) => {
                 let now = asked
                     .iter()

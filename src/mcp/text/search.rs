@@ -5,6 +5,7 @@ mod notes;
 use std::fmt::Write;
 
 use bpm_actors::{
+    ids::ProcessName,
     logs::{Source, Stream},
     report::ProcessReport,
     search::{Extent, Found, LogKind, Query, Searched},
@@ -137,8 +138,8 @@ fn nothing(project: &str, kind: LogKind, now: &ProcessReport) -> String {
     text
 }
 
-fn listed(processes: &[bpm_actors::ids::ProcessName]) -> String {
-    let names: Vec<&str> = processes.iter().map(|it| it.as_str()).collect();
+fn listed(processes: &[ProcessName]) -> String {
+    let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();
     names.join(", ")
 }
 

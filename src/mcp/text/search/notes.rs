@@ -4,7 +4,10 @@
 use bpm_actors::{
     logs::Stream,
     report::EventReport,
-    search::{Found, LogKind, Matching, Query, Searched, cursor::Position},
+    search::{
+        Found, LogKind, Matching, Query, Searched,
+        cursor::{Cursor, Position},
+    },
 };
 
 use super::{listed, name};
@@ -84,8 +87,8 @@ fn changed(query: &Query, kind: LogKind, logs: &[Searched]) -> Option<String> {
     }
     let one = one(kind);
     let process = match after {
-        bpm_actors::search::cursor::Cursor::One(_) => String::new(),
-        bpm_actors::search::cursor::Cursor::Several(_) => format!("{} ", first.process),
+        Cursor::One(_) => String::new(),
+        Cursor::Several(_) => format!("{} ", first.process),
     };
     let (old, later) = if first.number() == number {
         (format!("{one} {number} ({})", first.state()), &logs[1..])

@@ -72,7 +72,7 @@ fn told(query: &Query, found: Found) -> String {
         processes,
         kind,
         finding: Finding::Log {
-            found,
+            found: Box::new(found),
             unbuilt: None,
         },
     };
@@ -434,7 +434,7 @@ fn a_build_that_is_older_than_the_newest_attempt_says_so() {
             text: reason.to_owned(),
         };
         let finding = Finding::Log {
-            found,
+            found: Box::new(found),
             unbuilt: Some(unbuilt),
         };
         let answer = LogAnswer {
