@@ -139,7 +139,7 @@ fn an_answer_stays_below_40_kilobytes_in_a_flood_and_says_what_it_left_out() {
         json!({"tail": 100_000}),
         json!({"pattern": "."}),
         json!({"pattern": "9", "context_lines": 3}),
-        json!({"pattern": "y"}),
+        json!({"pattern": "y", "collapse": "none"}),
         json!({"pattern": "^y", "context_lines": 10_000, "tail": 1}),
     ] {
         let text = search(&daemon, &arguments);

@@ -26,6 +26,10 @@ const SEPARATOR: &str = "--\n";
 /// Stands before lines of stderr where both streams are shown.
 const STDERR: &str = "stderr| ";
 
+/// Groups of lines from here on have one line each. Of so many processes and logs lines would at worst
+/// be shown as one that are not.
+const OTHERS: usize = 1 << 31;
+
 /// What is shown.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Page {
@@ -189,13 +193,17 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn block(&mut self, block: Range<usize>) {
         let mut candidates = Vec::with_capacity(block.len());
-        for (line, &matched) in self.lines[block.clone()]
+        let marked = self.lines[block.clone()]
             .iter()
-            .zip(&self.marks[block.clone()])
-        {
-            // Beyond that number of logs lines of different ones are only shown as one.
-            let group =
-                (line.track * 4_096 + line.log) * 2 + usize::from(line.stream == Stream::Stderr);
+            .zip(&self.marks[block.clone()]);
+        for (place, (line, &matched)) in marked.enumerate() {
+            let own = (line.track * 4_096 + line.log) * 2;
+            let group = if line.cut == 0 {
+                own + usize::from(line.stream == Stream::Stderr)
+            } else {
+                // What was cut out may differ: such a line is like no other.
+                OTHERS + place
+            };
             candidates.push(Candidate {
                 text: &line.text,
                 group: u32::try_from(group).unwrap_or(u32::MAX),
@@ -228,8 +236,9 @@ impl Writer<'_> {
         let count = grouped(row.len() as u64);
         let is_marked = self.style.is_choosy && self.marks[row.clone()].contains(&true);
         let mark = if is_marked { MATCH } else { CONTEXT };
+        let is_line = !matches!(kind, RowKind::Frames);
         self.written.text.push_str(mark);
-        if *kind != RowKind::Frames {
+        if is_line {
             self.detail(line);
         }
         self.names(line);
@@ -244,7 +253,7 @@ impl Writer<'_> {
             RowKind::Frames => row.len(),
             RowKind::Line | RowKind::Repeated | RowKind::Alike(_) => row.len() - 1,
         };
-        if *kind != RowKind::Frames {
+        if is_line {
             self.written.shortened += line.cut;
         }
         let end = self.written.text.len();

@@ -244,6 +244,17 @@ fn a_long_line_is_shortened_in_the_middle_and_counted() {
 }
 
 #[test]
+fn lines_that_differ_only_where_they_are_shortened_are_not_equal() {
+    let long = |middle: &str| format!("{0}{middle}{0}", "x".repeat(5_000));
+    let (one, other) = (long("a"), long("b"));
+    let equal = Query {
+        collapse: Collapse::Equal,
+        ..query("", 0, Extent::All, 40_000)
+    };
+    assert_eq!(ask(&out(&[&one, &other]), &equal).text.lines().count(), 2);
+}
+
+#[test]
 fn pieces_of_a_line_and_unfinished_lines_say_so() {
     let mut chunk = Chunk::starting_at(1);
     for end in [LineEnd::Length, LineEnd::Silence, LineEnd::End] {
