@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use proptest::prelude::*;
@@ -14,6 +14,7 @@ use crate::{
         chunk::{Chunk, Line, LineEnd},
         level::level,
     },
+    spec::Mode,
 };
 
 /// A stored line, as plainly as it can be.
