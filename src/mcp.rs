@@ -17,6 +17,7 @@ mod door;
 mod endpoint;
 mod instructions;
 mod notes;
+mod questions;
 mod quick;
 mod refusal;
 mod rendered;

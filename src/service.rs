@@ -127,9 +127,18 @@ pub enum ServiceError {
     #[error("{process}: {cause}")]
     NoSuchLog {
         /// Whose.
-        process: ProcessName,
+        process: Names,
         /// Why not.
         cause: NoSuchLog,
+    },
+    /// A cursor of one process was given where several are asked about.
+    #[error(
+        "several processes are asked about ({asked}), so a cursor must name them \
+         (\"NAME=7:1042,OTHER=8:3\"); or say which process"
+    )]
+    CursorOfOne {
+        /// Who is asked about.
+        asked: Names,
     },
     /// A process's actor has gone, which only a fault of the daemon can cause.
     #[error("{process} does not answer because of a fault in the daemon; start the daemon again")]

@@ -22,6 +22,16 @@ pub struct Pattern {
     buffer: Option<meta::Regex>,
 }
 
+/// Whether capitals and small letters differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Case {
+    /// They do.
+    #[default]
+    Counts,
+    /// They do not.
+    Ignored,
+}
+
 /// The text is no regular expression. The message shows where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPattern {
@@ -47,8 +57,18 @@ impl Pattern {
     /// # Errors
     /// When it is not valid or too large.
     pub fn parse(text: &str) -> Result<Self, BadPattern> {
-        let line = compile(&parse(ParserBuilder::new().utf8(false), text)?)?;
-        let hir = parse(ParserBuilder::new().utf8(false).multi_line(true), text)?;
+        Self::parse_in(text, Case::Counts)
+    }
+
+    /// Reads a Rust regex. Where it says itself whether case counts, that holds.
+    ///
+    /// # Errors
+    /// When it is not valid or too large.
+    pub fn parse_in(text: &str, case: Case) -> Result<Self, BadPattern> {
+        let mut parser = ParserBuilder::new();
+        parser.utf8(false).case_insensitive(case == Case::Ignored);
+        let line = compile(&parse(&mut parser, text)?)?;
+        let hir = parse(parser.multi_line(true), text)?;
         let looks = hir.properties().look_set();
         let buffer = if looks.contains(Look::Start) || looks.contains(Look::End) {
             None
@@ -181,6 +201,20 @@ mod tests {
         ] {
             assert!(Pattern::parse(usual).is_ok(), "{usual}");
         }
+    }
+
+    #[test]
+    fn case_counts_unless_it_is_ignored_or_the_pattern_says_otherwise() {
+        let matches = |pattern: &str, case| {
+            let pattern = Pattern::parse_in(pattern, case).unwrap();
+            let found = pattern.finder().find(b"no\nERROR\n", 0);
+            assert_eq!(pattern.matches(b"ERROR"), found.is_some());
+            found.is_some()
+        };
+        assert!(!matches("error", Case::Counts));
+        assert!(matches("error", Case::Ignored));
+        assert!(matches("(?i)error", Case::Counts));
+        assert!(!matches("(?-i)error", Case::Ignored));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Team {
         outputs: Passthrough,
     ) -> (Self, Service) {
         let log_thread = Arbiter::new();
-        let archive = history(&config, state_dir);
+        let archive = history(&config, state);
         let last = archive
             .as_ref()
             .map_or((0, 0), |archive| (archive.last_run(), archive.last_build()));
@@ -194,11 +194,14 @@ impl Team {
 }
 
 /// The history on disk, where there is to be one. The daemon works without it as well.
-fn history(config: &Config, state_dir: &Path) -> Option<Archive> {
+fn history(config: &Config, state: &StateDir) -> Option<Archive> {
     if !config.logs.disk {
         return None;
     }
-    let opened = Archive::open(&state_dir.join("logs"), ArchiveLimits::from(&config.logs));
+    let opened = Archive::open(
+        &state.path().join("logs"),
+        ArchiveLimits::from(&config.logs),
+    );
     match opened {
         Ok(archive) => Some(archive),
         Err(error) => {

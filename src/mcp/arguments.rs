@@ -90,6 +90,33 @@ impl Arguments {
         value.is_some_and(|value| !value.is_null())
     }
 
+    /// One text or several; none where it is absent.
+    pub(super) fn texts(&mut self, name: &'static str) -> Vec<String> {
+        let texts = self.take(
+            name,
+            "a string, or a list of strings",
+            |value| match value {
+                Value::String(text) => Some(vec![text.clone()]),
+                Value::Array(texts) => {
+                    let texts = texts.iter().map(|it| it.as_str().map(str::to_owned));
+                    texts.collect()
+                }
+                _ => None,
+            },
+        );
+        texts.unwrap_or_default()
+    }
+
+    /// What `read` makes of a text; `None` from it is told as not being what is `right`.
+    pub(super) fn read<T>(
+        &mut self,
+        name: &'static str,
+        right: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.take(name, right, |value| read(value.as_str()?))
+    }
+
     /// A number of seconds from 0 to `most`.
     pub(super) fn seconds(&mut self, name: &'static str, most: f64) -> Option<f64> {
         let right = format!("a number of seconds from 0 to {most}");
@@ -273,6 +300,44 @@ mod tests {
                 "`process` is [\"main\"], but must be a string",
                 "this tool has no parameter `hed` (did you mean `head`?); it takes index, head, \
                  tail, context_lines, pattern, stream, timeout_seconds, process",
+            ]
+        );
+    }
+
+    #[test]
+    fn names_may_be_one_or_several_and_numbers_have_limits() {
+        let mut arguments = given(&json!({
+            "process": "main", "processes": ["main", "web"], "invert": true, "max_bytes": 500.0,
+            "level": "warn",
+        }));
+        assert_eq!(arguments.texts("process"), ["main"]);
+        assert_eq!(arguments.texts("processes"), ["main", "web"]);
+        assert!(arguments.texts("others").is_empty());
+        assert_eq!(arguments.flag("invert"), Some(true));
+        assert_eq!(arguments.within("max_bytes", 500..=40_000), Some(500));
+        assert_eq!(
+            arguments.read("level", "a level", |it| Some(it.len())),
+            Some(4)
+        );
+        assert_eq!(arguments.finish(), Ok(()));
+
+        let mut arguments = given(&json!({
+            "process": ["main", 5], "invert": "yes", "max_bytes": 499, "level": "bad", "since": 5,
+        }));
+        arguments.texts("process");
+        arguments.flag("invert");
+        arguments.within("max_bytes", 500..=40_000);
+        arguments.read("level", "a level", |_| None::<()>);
+        arguments.read("since", "an age", |_| Some(()));
+        let BadArguments(wrong) = arguments.finish().unwrap_err();
+        assert_eq!(
+            wrong,
+            [
+                "`process` is [\"main\",5], but must be a string, or a list of strings",
+                "`invert` is \"yes\", but must be true or false",
+                "`max_bytes` is 499, but must be an integer from 500 to 40000",
+                "`level` is \"bad\", but must be a level",
+                "`since` is 5, but must be an age",
             ]
         );
     }

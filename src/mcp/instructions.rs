@@ -17,8 +17,8 @@ the build succeeds. `ok: true` means that the change is live and ready.
 2. Otherwise read `outcome`, `reason` and `errors` in its answer (file, line, message), mend them, \
 and call `restart` again. `rolled_back`: the new version failed, the last good one serves. \
 `search_build_log` has all that cargo said; with diagnostics: true each error and warning once.
-3. `search_logs` shows what the processes printed: give a `pattern` (Rust regex), `tail`, or an \
-`index` (-1 the current run, -2 the one before).
+3. `search_logs` shows what the processes printed: give a `pattern` (Rust regex), a `level`, \
+`tail`, or an `index` (-1 the current run, -2 the one before).
 4. `get_status` says what runs now, since when, why it crashed last, and whether the last build \
 failed. To wait, call `wait_for` (ready, exit, log, build) instead of asking again and again.
 

@@ -3,13 +3,15 @@
 mod diagnostics;
 mod resources;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bpm_actors::{
-    logs::Stream,
     pattern::{BadPattern, Pattern},
     restart::Asker,
-    search::{Extent, LogKind, Query},
+    search::LogKind,
 };
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -27,10 +29,11 @@ use super::{
     arguments::{Arguments, BadArguments},
     instructions::instructions,
     notes::Notes,
+    questions::{Asked, asked},
     rendered::Rendered,
     resources as addresses, text, tools,
 };
-use crate::service::{LogQuestion, Order, Service, ServiceError, Until, Wanted};
+use crate::service::{Order, Service, ServiceError, Until, Wanted};
 
 /// How long an order's outcome is awaited by default, in seconds: less than clients wait.
 const PATIENCE: f64 = 50.0;
@@ -43,11 +46,13 @@ pub(super) struct Server {
     service: Service,
     status: Rendered,
     config: Arc<ServerConfig>,
+    /// What ages in questions count from.
+    clock: fn() -> SystemTime,
 }
 
 /// Why a tool did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+pub(super) enum Refused {
     #[error(transparent)]
     Arguments(#[from] BadArguments),
     #[error("`pattern` is no valid regex: {}", brief(.0))]
@@ -84,6 +89,7 @@ impl Server {
             service,
             status,
             config: Arc::new(config),
+            clock: SystemTime::now,
         }
     }
 
@@ -186,42 +192,12 @@ impl Server {
         Ok(self.status.now().await.result.clone())
     }
 
-    async fn search(
-        &self,
-        kind: LogKind,
-        mut arguments: Arguments,
-    ) -> Result<CallToolResult, Refused> {
-        let process = arguments.text("process");
-        let pattern = arguments.text("pattern");
-        let context = arguments.count("context_lines");
-        let head = arguments.count("head");
-        let tail = arguments.count("tail");
-        let index = arguments.integer("index", "-1");
-        let streams = [("stdout", Stream::Stdout), ("stderr", Stream::Stderr)];
-        let stream = arguments.word("stream", &streams);
-        arguments.finish()?;
-
+    async fn search(&self, kind: LogKind, arguments: Arguments) -> Result<CallToolResult, Refused> {
         let project = self.service.project();
-        let extent = match (head, tail) {
-            (_, Some(tail)) => Extent::Tail(tail),
-            (Some(head), None) => Extent::Head(head),
-            (None, None) => Extent::Fitting,
-        };
-        let query = Query {
-            pattern: pattern.as_deref().map(Pattern::parse).transpose()?,
-            context: context.unwrap_or(0),
-            extent,
-            stream,
-            budget: text::budget(project, extent),
-        };
-        let question = LogQuestion {
-            process,
-            kind,
-            index: index.unwrap_or(-1),
-            query: query.clone(),
-        };
+        let Asked { question, most } = asked(kind, project, (self.clock)(), arguments)?;
+        let query = question.query.clone();
         let answer = self.service.search(question).await?;
-        let text = text::search(project, &query, &answer);
+        let text = text::search(project, &query, most, &answer);
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
     }
 }

@@ -11,7 +11,7 @@ use bpm_actors::{
 };
 use tokio::time::Instant;
 
-use super::{Service, ServiceError};
+use super::{Names, Service, ServiceError};
 
 /// What is known of a build's errors and warnings.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ impl Service {
                 Ok(answer(Diagnosed::NothingRecorded { now }))
             }
             Err(cause) => Err(ServiceError::NoSuchLog {
-                process: member.name.clone(),
+                process: Names(vec![member.name.clone()]),
                 cause,
             }),
         }

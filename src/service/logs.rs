@@ -2,24 +2,23 @@
 
 use bpm_actors::{
     ids::ProcessName,
-    logs::Stream,
     report::{EventKind, EventReport, ProcessReport},
-    search::{Extent, Found, LogKind, NoSuchLog, Query, Search},
+    search::{Found, LogKind, NoSuchLog, Query, Search, Which, bound::Bound, cursor::Cursor},
     spec::ProcessType,
 };
 use tokio::time::Instant;
 
-use super::{Member, Service, ServiceError};
+use super::{Member, Names, Service, ServiceError};
 
-/// What is asked of a log.
+/// What is asked of logs.
 #[derive(Clone, Debug)]
 pub struct LogQuestion {
-    /// Whose; may be left out when there is only one process.
-    pub process: Option<String>,
+    /// Whose; where none is named, those of all.
+    pub processes: Vec<String>,
     /// Of its runs or of its builds.
     pub kind: LogKind,
-    /// Which: -1 the newest, 0 the oldest kept.
-    pub index: i64,
+    /// Which of them.
+    pub which: Which,
     /// What to look for.
     pub query: Query,
 }
@@ -27,8 +26,8 @@ pub struct LogQuestion {
 /// What was found.
 #[derive(Clone, Debug)]
 pub struct LogAnswer {
-    /// Whose log.
-    pub process: ProcessName,
+    /// Whose logs were searched.
+    pub processes: Vec<ProcessName>,
     /// Of its runs or of its builds.
     pub kind: LogKind,
     /// What was found.
@@ -41,18 +40,16 @@ pub enum Finding {
     /// There is such a log.
     Log {
         /// Its lines.
-        found: Found,
-        /// How many lines the wish for one stream hides, where it hides all there are.
-        hidden: u64,
+        found: Box<Found>,
         /// A newer attempt to build that failed before cargo, where the newest build was asked for.
         unbuilt: Option<EventReport>,
     },
     /// A process of this type has no builds.
     NothingIsBuilt(ProcessType),
-    /// It has not run, or was not built, yet.
+    /// None has run, or was built, yet.
     NothingRecorded {
-        /// What the process does instead.
-        now: Box<ProcessReport>,
+        /// What the processes do instead.
+        now: Vec<ProcessReport>,
     },
 }
 
@@ -69,85 +66,96 @@ impl Finding {
 }
 
 impl Service {
-    /// Lines of one run or build.
+    /// Lines of runs or builds.
     ///
     /// # Errors
-    /// When no such process exists, when that run is not kept, or when the log store has gone.
+    /// When no such process exists, when that run is not kept, when a cursor is not of all processes
+    /// that are asked about, or when the log store has gone.
     pub async fn search(&self, question: LogQuestion) -> Result<LogAnswer, ServiceError> {
-        let member = self.member(question.process.as_deref())?;
-        let answer = |finding| LogAnswer {
-            process: member.name.clone(),
-            kind: question.kind,
+        let LogQuestion {
+            processes,
+            kind,
+            which,
+            query,
+        } = question;
+        let members = self.named(&processes)?;
+        let has_logs = |it: &&Member| kind == LogKind::Runs || it.kind == ProcessType::Rust;
+        let asked: Vec<&Member> = members.iter().copied().filter(has_logs).collect();
+        let names = |members: &[&Member]| members.iter().map(|it| it.name.clone()).collect();
+        let answer = |members: &[&Member], finding| LogAnswer {
+            processes: names(members),
+            kind,
             finding,
         };
-        if question.kind == LogKind::Builds && member.kind != ProcessType::Rust {
-            return Ok(answer(Finding::NothingIsBuilt(member.kind)));
+        if asked.is_empty() {
+            let kind = members.first().map_or(ProcessType::Command, |it| it.kind);
+            return Ok(answer(&members, Finding::NothingIsBuilt(kind)));
         }
-        let stream = question.query.stream;
-        let found = match self.ask(member, &question, question.query.clone()).await? {
-            Ok(found) => found,
+        if asked.len() > 1 && is_of_one(&query) {
+            return Err(ServiceError::CursorOfOne {
+                asked: Names(names(&asked)),
+            });
+        }
+        let search = Search {
+            processes: names(&asked),
+            kind,
+            which,
+            query,
+        };
+        let found = self.parts.logs.send(search).await;
+        let found = match found.map_err(|_| ServiceError::LogsSilent)? {
+            Ok(found) => Box::new(found),
             Err(NoSuchLog::None) => {
-                let now = Box::new(member.board.borrow().report(Instant::now()));
-                return Ok(answer(Finding::NothingRecorded { now }));
+                let now = asked
+                    .iter()
+                    .map(|it| it.board.borrow().report(Instant::now()));
+                let now = now.collect();
+                return Ok(answer(&asked, Finding::NothingRecorded { now }));
             }
             Err(cause) => {
-                let process = member.name.clone();
+                let process = Names(names(&asked));
                 return Err(ServiceError::NoSuchLog { process, cause });
             }
         };
-        let hidden = match stream {
-            Some(stream) if found.kept == 0 => self.other_lines(member, &question, stream).await?,
-            _ => 0,
-        };
-        let unbuilt = match question.kind {
+        let unbuilt = match (kind, asked.as_slice(), found.logs.last()) {
             // What still builds is the newest attempt.
-            LogKind::Builds if question.index == -1 && found.ending.is_some() => {
-                member.board.borrow().unbuilt(Instant::now())
+            (LogKind::Builds, [only], Some(last))
+                if matches!(which, Which::Index(-1) | Which::All) && last.ending.is_some() =>
+            {
+                only.board.borrow().unbuilt(Instant::now())
             }
-            LogKind::Builds | LogKind::Runs => None,
+            _ => None,
         };
-        Ok(answer(Finding::Log {
-            found,
-            hidden,
-            unbuilt,
-        }))
+        Ok(answer(&asked, Finding::Log { found, unbuilt }))
     }
 
-    /// How many lines the other stream has.
-    async fn other_lines(
-        &self,
-        member: &Member,
-        question: &LogQuestion,
-        stream: Stream,
-    ) -> Result<u64, ServiceError> {
-        let other = match stream {
-            Stream::Stdout => Stream::Stderr,
-            Stream::Stderr => Stream::Stdout,
-        };
-        let query = Query {
-            pattern: None,
-            context: 0,
-            extent: Extent::Head(0),
-            stream: Some(other),
-            budget: 0,
-        };
-        let found = self.ask(member, question, query).await?;
-        Ok(found.map_or(0, |found| found.kept))
+    /// The processes with these names, in the order of the file; all where none is named.
+    fn named(&self, names: &[String]) -> Result<Vec<&Member>, ServiceError> {
+        if names.is_empty() {
+            return match self.members() {
+                [] => Err(ServiceError::WhichProcess {
+                    known: self.names(),
+                }),
+                members => Ok(members.iter().collect()),
+            };
+        }
+        let named = names.iter().map(|name| self.member(Some(name)));
+        let named: Vec<&Member> = named.collect::<Result<_, _>>()?;
+        let is_named = |member: &&Member| named.iter().any(|it| it.name == member.name);
+        Ok(self.members().iter().filter(is_named).collect())
     }
+}
 
-    async fn ask(
-        &self,
-        member: &Member,
-        question: &LogQuestion,
-        query: Query,
-    ) -> Result<Result<Found, NoSuchLog>, ServiceError> {
-        let search = Search {
-            process: member.name.clone(),
-            kind: question.kind,
-            index: question.index,
-            query,
-        };
-        let answer = self.parts.logs.send(search).await;
-        answer.map_err(|_| ServiceError::LogsSilent)
-    }
+/// Whether a cursor does not say of which process it is.
+fn is_of_one(query: &Query) -> bool {
+    let bounds = [query.since.as_ref(), query.until.as_ref()];
+    let cursors = bounds
+        .into_iter()
+        .flatten()
+        .filter_map(|bound| match bound {
+            Bound::Cursor(cursor) => Some(cursor),
+            Bound::Time(_) => None,
+        });
+    let mut cursors = cursors.chain(query.after.as_ref());
+    cursors.any(|cursor| matches!(cursor, Cursor::One(_)))
 }

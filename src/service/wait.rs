@@ -14,7 +14,7 @@ use bpm_actors::{
     logs::{AwaitLine, LogKey, Source},
     pattern::Pattern,
     report::{ProcessReport, StateName},
-    search::{Extent, LogKind, Query, Search},
+    search::{Extent, LogKind, Query, Search, Which},
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::time::{Instant, interval, sleep_until};
@@ -184,33 +184,22 @@ impl Service {
     ) -> Result<Option<String>, ServiceError> {
         // A line that is shown has at most 2,000 bytes.
         const BUDGET: usize = 4_000;
-        // Those that are under proof, or did not prove themselves, are newer than what serves.
-        const MOST_NEWER: i64 = 10;
-        for index in (-MOST_NEWER..0).rev() {
-            let search = Search {
-                process: member.name.clone(),
-                kind: LogKind::Runs,
-                index,
-                query: Query {
-                    pattern: Some(pattern.clone()),
-                    context: 0,
-                    extent: Extent::Head(1),
-                    stream: None,
-                    budget: BUDGET,
-                },
-            };
-            let found = self.parts.logs.send(search).await;
-            match found.map_err(|_| ServiceError::LogsSilent)? {
-                Ok(found) if found.source == Source::Run(run) => {
-                    let line = found
-                        .text
-                        .strip_prefix(" * ")
-                        .and_then(|it| it.lines().next());
-                    return Ok(line.map(str::to_owned));
-                }
-                Ok(_) => {}
-                Err(_) => break,
-            }
+        let search = Search {
+            processes: vec![member.name.clone()],
+            kind: LogKind::Runs,
+            which: Which::Number(run.0),
+            query: Query {
+                pattern: Some(pattern.clone()),
+                extent: Extent::Head(1),
+                budget: BUDGET,
+                ..Query::default()
+            },
+        };
+        let found = self.parts.logs.send(search).await;
+        if let Ok(found) = found.map_err(|_| ServiceError::LogsSilent)? {
+            let line = found.text.strip_prefix(" * ");
+            let line = line.and_then(|it| it.lines().next());
+            return Ok(line.map(str::to_owned));
         }
         Ok(None)
     }

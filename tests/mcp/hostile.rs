@@ -146,6 +146,13 @@ async fn random_bytes_and_random_json_never_give_a_500() {
         Just("head"),
         Just("tail"),
         Just("index"),
+        Just("run"),
+        Just("processes"),
+        Just("since"),
+        Just("after_cursor"),
+        Just("level"),
+        Just("invert"),
+        Just("max_bytes"),
         Just("stream"),
         Just("nonsense"),
     ];

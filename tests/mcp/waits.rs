@@ -341,7 +341,7 @@ async fn a_look_without_patience_finds_a_line_that_is_there() {
         run: Some(RunId(index)),
         ..main_process()
     };
-    // The log double shows run 7 at every index.
+    // The log double keeps only run 7.
     for (report, met) in [(newer(7), true), (newer(6), false)] {
         let doubles = doubles(report);
         let answer = wait(&doubles, &log("^line 17$"), 0).await;

@@ -23,7 +23,7 @@ use bpm_actors::{
         ProcessReport, RestartReport, StateName,
     },
     restart::{Board, Pending, Restart, ShuttingDown, Snapshot, Start, Stop, ToolCalled},
-    search::{Extent, Found, LogKind, NoSuchLog, Query, Search},
+    search::{Extent, Found, LogKind, NoSuchLog, Query, Search, Searched, Which},
     spec::{Mode, ProcessType},
 };
 use tokio::{
@@ -339,11 +339,19 @@ impl Doubles {
 }
 
 impl Cast {
-    /// Nobody yet; logs are those of [`lines`].
+    /// Nobody yet; the logs are [`lines`], whichever is asked for but by number.
     pub(crate) fn new() -> Self {
         Self {
             processes: Vec::new(),
-            logs: Box::new(|search| Ok(lines(search))),
+            logs: Box::new(|search| match search.which {
+                Which::Number(number) if ![7, 9].contains(&number) => Err(NoSuchLog::Number {
+                    number,
+                    kept: 1,
+                    oldest: 7,
+                    newest: 7,
+                }),
+                Which::Index(_) | Which::Number(_) | Which::All => Ok(lines(search)),
+            }),
         }
     }
 
@@ -546,7 +554,8 @@ fn success(order: Order) -> RestartReport {
     }
 }
 
-/// A log of 3,400 numbered lines, of which every one that ends in 00 matches.
+/// A log of 3,400 numbered lines, of which every one that ends in 00 matches. What does not fit is
+/// left out at the beginning.
 pub(crate) fn lines(search: &Search) -> Found {
     let Query {
         pattern,
@@ -563,7 +572,7 @@ pub(crate) fn lines(search: &Search) -> Found {
     let wanted: Vec<&String> = match *extent {
         Extent::Head(count) => hits.iter().copied().take(count).collect(),
         Extent::Tail(count) => hits[hits.len().saturating_sub(count)..].to_vec(),
-        Extent::Fitting => hits.clone(),
+        Extent::All => hits.clone(),
     };
     let mut room = *budget;
     let fits = |line: &&&String| {
@@ -573,7 +582,8 @@ pub(crate) fn lines(search: &Search) -> Found {
     };
     let mut shown: Vec<&String> = wanted.iter().rev().take_while(fits).copied().collect();
     shown.reverse();
-    Found {
+    let log = |process: &ProcessName| Searched {
+        process: process.clone(),
         source: match search.kind {
             LogKind::Runs => Source::Run(RunId(7)),
             LogKind::Builds => Source::Build(BuildId(9)),
@@ -581,11 +591,24 @@ pub(crate) fn lines(search: &Search) -> Found {
         mode: Mode::Dev,
         began: SystemTime::UNIX_EPOCH,
         ending: None,
+    };
+    Found {
+        logs: search.processes.iter().map(log).collect(),
+        without: Vec::new(),
         kept: 3_400,
         matched: hits.len() as u64,
-        shown: shown.len() as u64,
+        chosen: wanted.len() as u64,
+        shown_first: 0,
+        shown_last: shown.len() as u64,
         evicted: 0,
+        hidden: 0,
+        outside: 0,
+        gone: 0,
+        lost: 0,
+        unreadable: 0,
         shortened: 0,
+        collapsed: 0,
+        cursor: "7:3400".parse().unwrap(),
         text: shown.iter().flat_map(|it| [" * ", it, "\n"]).collect(),
     }
 }

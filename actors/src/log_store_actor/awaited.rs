@@ -13,7 +13,7 @@ use crate::{
     logs::{AwaitLine, LogKey, chunk::Line, shelf::Snapshot, text::clean},
     pattern::Pattern,
     search::{
-        first_match,
+        scan::first_match,
         show::{self, LONGEST_SHOWN},
     },
 };

@@ -7,11 +7,11 @@ use std::{
 
 use actix::prelude::*;
 
-use super::LogStoreActor;
+use super::{LogStoreActor, kept::at};
 use crate::{
     artifact::{DescribeDiagnosis, Diagnosed, Diagnosis, KnownDiagnosis, WhichBuild},
     ids::{BuildId, ProcessName},
-    logs::{LogKey, Source, shelf::Log},
+    logs::{LogKey, Source},
     search::{LogKind, NoSuchLog},
 };
 
@@ -92,15 +92,8 @@ impl Handler<DescribeDiagnosis> for LogStoreActor {
 impl LogStoreActor {
     /// Which builds there are is known by their logs.
     fn build_at(&self, process: &ProcessName, index: i64) -> Result<BuildId, NoSuchLog> {
-        let kept = self.shelves.get(&(process.clone(), LogKind::Builds));
-        let kept = kept.filter(|kept| kept.len() > 0).ok_or(NoSuchLog::None)?;
-        match kept.at(index).map(Log::source) {
-            Some(Source::Build(build)) => Ok(build),
-            Some(Source::Run(_)) | None => Err(NoSuchLog::Index {
-                index,
-                kept: kept.len(),
-            }),
-        }
+        let kept = self.kept(process, LogKind::Builds);
+        at(&kept, index).map(BuildId)
     }
 
     fn known(&self, process: &ProcessName, build: BuildId) -> KnownDiagnosis {

@@ -4,54 +4,25 @@ use std::collections::BTreeSet;
 
 use super::LogStoreActor;
 use crate::{
-    ids::{BuildId, ProcessName, RunId},
+    ids::ProcessName,
     logs::{
-        LogKey, Source,
+        LogKey,
         archive::weave::Frozen,
         shelf::{Log, Shelf},
     },
-    search::{LogKind, NoSuchLog},
+    search::{LogKind, NoSuchLog, number},
 };
 
 impl LogStoreActor {
-    /// What is kept of a process, oldest first.
-    pub(super) fn kept(&self, process: &ProcessName, kind: LogKind) -> Vec<Source> {
+    /// The numbers of what is kept of a process, ascending.
+    pub(super) fn kept(&self, process: &ProcessName, kind: LogKind) -> Vec<u64> {
         let shelf = self.shelves.get(&(process.clone(), kind));
         let in_memory = shelf.into_iter().flat_map(Shelf::sources);
-        let id = |source| match source {
-            Source::Run(RunId(id)) | Source::Build(BuildId(id)) => id,
-        };
-        let mut ids: BTreeSet<u64> = in_memory.map(id).collect();
+        let mut numbers: BTreeSet<u64> = in_memory.map(number).collect();
         if let Some(archive) = &self.archive {
-            ids.extend(archive.logs(process, kind));
+            numbers.extend(archive.logs(process, kind));
         }
-        let source = |id| match kind {
-            LogKind::Runs => Source::Run(RunId(id)),
-            LogKind::Builds => Source::Build(BuildId(id)),
-        };
-        ids.into_iter().map(source).collect()
-    }
-
-    /// The log at `index`: -1 the newest, 0 the oldest that is kept.
-    pub(super) fn at(
-        &self,
-        process: &ProcessName,
-        kind: LogKind,
-        index: i64,
-    ) -> Result<LogKey, NoSuchLog> {
-        let kept = self.kept(process, kind);
-        if kept.is_empty() {
-            return Err(NoSuchLog::None);
-        }
-        let source = place(index, kept.len()).and_then(|place| kept.get(place));
-        let process = process.clone();
-        match source {
-            Some(&source) => Ok(LogKey { process, source }),
-            None => Err(NoSuchLog::Index {
-                index,
-                kept: kept.len(),
-            }),
-        }
+        numbers.into_iter().collect()
     }
 
     /// A log as it is now; `None` if there is no such log. Who asked puts it together elsewhere.
@@ -67,13 +38,22 @@ impl LogStoreActor {
     }
 }
 
-/// What an index means where there are so many: those below 0 count back from the newest.
-fn place(index: i64, count: usize) -> Option<usize> {
+/// The one of `kept` at `index`: -1 the last, 0 the first.
+pub(super) fn at(kept: &[u64], index: i64) -> Result<u64, NoSuchLog> {
     let back = || usize::try_from(index.unsigned_abs()).ok();
-    match usize::try_from(index) {
-        Ok(place) => (place < count).then_some(place),
-        Err(_) => count.checked_sub(back()?),
-    }
+    let place = match usize::try_from(index) {
+        Ok(place) => Some(place),
+        Err(_) => back().and_then(|back| kept.len().checked_sub(back)),
+    };
+    let found = place.and_then(|place| kept.get(place)).copied();
+    found.ok_or(if kept.is_empty() {
+        NoSuchLog::None
+    } else {
+        NoSuchLog::Index {
+            index,
+            kept: kept.len(),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -82,11 +62,13 @@ mod tests {
 
     #[test]
     fn an_index_counts_from_the_oldest_or_back_from_the_newest() {
-        let at = |index| place(index, 3);
+        let found = |index| at(&[3, 5, 9], index).ok();
         assert_eq!(
-            [at(0), at(2), at(-1), at(-2), at(-3)],
-            [Some(0), Some(2), Some(2), Some(1), Some(0)]
+            [found(0), found(2), found(-1), found(-2), found(-3)],
+            [Some(3), Some(9), Some(9), Some(5), Some(3)]
         );
-        assert_eq!([at(3), at(-4), at(i64::MAX), at(i64::MIN)], [None; 4]);
+        let missing = [found(3), found(-4), found(i64::MAX), found(i64::MIN)];
+        assert_eq!(missing, [None; 4]);
+        assert_eq!(at(&[], -1), Err(NoSuchLog::None));
     }
 }

@@ -9,7 +9,7 @@ use actix::{fut, prelude::*};
 use futures_util::{StreamExt, stream};
 use tokio::sync::oneshot;
 
-use super::{LogStoreActor, Phase, answer::Answer, last_lines};
+use super::{LogStoreActor, Phase, answer::Answer, kept::at, last_lines};
 use crate::{
     ids::ProcessName,
     logs::{
@@ -17,7 +17,7 @@ use crate::{
         Stopped, Stream, TreeEnded, archive::weave::Frozen, shelf::Log,
     },
     restart::Shutdown,
-    search::{Found, LogKind, NoSuchLog, Search, search},
+    search::{Asked, Found, Naming, NoSuchLog, Search, Which, search},
 };
 
 impl Handler<OpenLog> for LogStoreActor {
@@ -169,16 +169,7 @@ impl Handler<DescribeLastLines> for LogStoreActor {
 impl Handler<Search> for LogStoreActor {
     type Result = Answer<Result<Found, NoSuchLog>>;
 
-    fn handle(
-        &mut self,
-        Search {
-            process,
-            kind,
-            index,
-            query,
-        }: Search,
-        ctx: &mut Self::Context,
-    ) -> Self::Result {
+    fn handle(&mut self, question: Search, ctx: &mut Self::Context) -> Self::Result {
         let store = ctx.address();
         let searches = Arc::clone(&self.searches);
         Answer::new(async move {
@@ -186,25 +177,26 @@ impl Handler<Search> for LogStoreActor {
                 .acquire_owned()
                 .await
                 .map_err(|_| NoSuchLog::Closed)?;
+            let naming = match question.processes.as_slice() {
+                [_] => Naming::Alone,
+                _ => Naming::Named,
+            };
+            let query = question.query.clone();
             // Taken only now: while it waits, a search keeps nothing alive that may leave.
-            let frozen = store
-                .send(Freeze {
-                    process,
-                    kind,
-                    index,
-                })
-                .await;
-            let frozen = frozen.map_err(|_| NoSuchLog::Closed)??;
+            let gathered = store.send(Gather(question)).await;
+            let mut gathered = gathered.map_err(|_| NoSuchLog::Closed)??;
+            let without = std::mem::take(&mut gathered.without);
             let abandoned = Arc::new(AtomicBool::new(false));
             let asker = Abandons(Arc::clone(&abandoned));
             let work = tokio::task::spawn_blocking(move || {
-                let found = search(&frozen.thaw(), &query, &abandoned);
+                let found = search(&gathered.thaw(), naming, &query, &abandoned);
                 drop(permit);
                 found
             });
             let found = work.await.ok().flatten();
             drop(asker);
-            found.ok_or(NoSuchLog::Closed)
+            let found = found.ok_or(NoSuchLog::Closed)?;
+            Ok(Found { without, ..found })
         })
     }
 }
@@ -218,28 +210,115 @@ impl Drop for Abandons {
     }
 }
 
-/// Question of the store to itself: a log as it is now.
+/// Question of the store to itself: logs as they are now.
 #[derive(Message)]
-#[rtype(result = "Result<Frozen, NoSuchLog>")]
-struct Freeze {
-    process: ProcessName,
-    kind: LogKind,
-    index: i64,
+#[rtype(result = "Result<Gathered, NoSuchLog>")]
+struct Gather(Search);
+
+/// The logs that a question is about, as they were.
+struct Gathered {
+    question: Search,
+    /// Of each process that has any, oldest first.
+    frozen: Vec<(ProcessName, Vec<Frozen>)>,
+    /// Processes that have no such log.
+    without: Vec<ProcessName>,
 }
 
-impl Handler<Freeze> for LogStoreActor {
-    type Result = Result<Frozen, NoSuchLog>;
+impl Gathered {
+    /// Puts the logs together, the newest first: those before one that is too old are older.
+    fn thaw(self) -> Vec<Asked> {
+        let query = &self.question.query;
+        let thawed = self.frozen.into_iter().map(|(process, frozen)| {
+            let mut logs = Vec::with_capacity(frozen.len());
+            for frozen in frozen.into_iter().rev() {
+                let log = frozen.thaw();
+                let is_too_old = query.is_after(&log);
+                logs.push(log);
+                if is_too_old {
+                    break;
+                }
+            }
+            logs.reverse();
+            Asked { process, logs }
+        });
+        thawed.collect()
+    }
+}
 
-    fn handle(
+impl Handler<Gather> for LogStoreActor {
+    type Result = Result<Gathered, NoSuchLog>;
+
+    fn handle(&mut self, Gather(question): Gather, _: &mut Self::Context) -> Self::Result {
+        let (mut frozen, mut without) = (Vec::new(), Vec::new());
+        let mut refusal = NoSuchLog::None;
+        for process in &question.processes {
+            match self.gather(process, &question) {
+                Ok(logs) => frozen.push((process.clone(), logs)),
+                Err(cause) => {
+                    without.push(process.clone());
+                    if refusal == NoSuchLog::None {
+                        refusal = cause;
+                    }
+                }
+            }
+        }
+        if frozen.is_empty() {
+            return Err(refusal);
+        }
+        Ok(Gathered {
+            question,
+            frozen,
+            without,
+        })
+    }
+}
+
+impl LogStoreActor {
+    /// The logs of a process that a question is about, oldest first; at least one.
+    fn gather(
         &mut self,
-        Freeze {
-            process,
-            kind,
-            index,
-        }: Freeze,
-        _: &mut Self::Context,
-    ) -> Self::Result {
-        let key = self.at(&process, kind, index)?;
-        self.freeze(&key).ok_or(NoSuchLog::None)
+        process: &ProcessName,
+        question: &Search,
+    ) -> Result<Vec<Frozen>, NoSuchLog> {
+        let kept = self.kept(process, question.kind);
+        let (Some(&oldest), Some(&newest)) = (kept.first(), kept.last()) else {
+            return Err(NoSuchLog::None);
+        };
+        let numbers = match question.which {
+            Which::Index(index) => vec![at(&kept, index)?],
+            Which::Number(number) if kept.contains(&number) => vec![number],
+            Which::Number(number) => {
+                return Err(NoSuchLog::Number {
+                    number,
+                    kept: kept.len(),
+                    oldest,
+                    newest,
+                });
+            }
+            Which::All => {
+                let wanted = question.query.numbers(process);
+                if *wanted.start() > newest {
+                    let number = *wanted.start();
+                    return Err(NoSuchLog::Ahead { number, newest });
+                }
+                let mut within: Vec<_> =
+                    kept.into_iter().filter(|it| wanted.contains(it)).collect();
+                if within.is_empty() {
+                    within.push(newest);
+                }
+                within
+            }
+        };
+        let logs = numbers.into_iter().filter_map(|number| {
+            self.freeze(&LogKey {
+                process: process.clone(),
+                source: question.kind.source(number),
+            })
+        });
+        let logs: Vec<_> = logs.collect();
+        if logs.is_empty() {
+            return Err(NoSuchLog::None);
+        }
+        Ok(logs)
     }
 }

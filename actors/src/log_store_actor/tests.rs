@@ -25,7 +25,7 @@ use crate::{
     },
     pattern::Pattern,
     restart::Shutdown,
-    search::{Extent, Found, NoSuchLog, Query, Search},
+    search::{Found, NoSuchLog, Query, Search, Which},
     spec::Mode,
 };
 
@@ -169,11 +169,8 @@ async fn last_lines(store: &Addr<LogStoreActor>, key: LogKey) -> Vec<String> {
 
 fn everything() -> Query {
     Query {
-        pattern: None,
-        context: 0,
-        extent: Extent::Fitting,
-        stream: None,
         budget: 40_000,
+        ..Query::default()
     }
 }
 
@@ -185,9 +182,9 @@ async fn ask(
 ) -> Result<Found, NoSuchLog> {
     store
         .send(Search {
-            process: main(),
+            processes: vec![main()],
             kind,
-            index,
+            which: Which::Index(index),
             query,
         })
         .await
@@ -315,7 +312,7 @@ async fn a_dying_run_keeps_its_last_words_while_the_next_one_already_prints() {
     crash(&store, 2).await;
     assert_eq!(last_lines(&store, run(2)).await, ["second run"]);
     assert_eq!(
-        found(&store, -2).await.ending.as_deref(),
+        found(&store, -2).await.logs[0].ending.as_deref(),
         Some("crashed: signal 9 (SIGKILL)")
     );
 }
@@ -345,7 +342,7 @@ async fn after_a_stop_the_rest_of_the_tree_prints_into_the_log_until_it_has_ende
     let mut held = open_stdout(&store, run(1)).await;
     stop(&store, 1).await;
     assert_eq!(
-        found(&store, -1).await.ending.as_deref(),
+        found(&store, -1).await.logs[0].ending.as_deref(),
         Some("stopped: exit code 0"),
         "known at once"
     );
@@ -383,7 +380,7 @@ async fn after_a_stop_the_end_of_the_pipes_ends_the_log_before_the_tree_does() {
     end_tree(&store, 1).await;
     let found = found(&store, -1).await;
     assert_eq!(
-        (found.kept, found.ending.as_deref()),
+        (found.kept, found.logs[0].ending.as_deref()),
         (1, Some("stopped: exit code 0"))
     );
 }
@@ -485,7 +482,7 @@ async fn last_lines_are_told_only_after_the_end() {
     stop(&store, 1).await;
     assert_eq!(parked.await.unwrap().unwrap(), ["two"]);
     assert_eq!(
-        found(&store, -1).await.ending.as_deref(),
+        found(&store, -1).await.logs[0].ending.as_deref(),
         Some("stopped: exit code 0")
     );
     assert!(
@@ -596,7 +593,7 @@ async fn a_retried_build_does_not_hide_the_log_of_the_one_that_failed() {
             .await
             .unwrap();
         assert_eq!(
-            (found.text.as_str(), found.ending.as_deref()),
+            (found.text.as_str(), found.logs[0].ending.as_deref()),
             (text, Some(ending))
         );
     }
@@ -612,8 +609,11 @@ async fn the_last_ten_runs_are_kept_and_other_indexes_are_refused_with_words() {
     for n in 1..=12 {
         open(&store, run(n), vec![]).await;
     }
-    assert_eq!(found(&store, 0).await.source, Source::Run(RunId(3)));
-    assert_eq!(found(&store, -1).await.source, Source::Run(RunId(12)));
+    assert_eq!(found(&store, 0).await.logs[0].source, Source::Run(RunId(3)));
+    assert_eq!(
+        found(&store, -1).await.logs[0].source,
+        Source::Run(RunId(12))
+    );
     for index in [10, -11, i64::MAX, i64::MIN] {
         let refused = ask(&store, LogKind::Runs, index, everything())
             .await
@@ -621,6 +621,90 @@ async fn the_last_ten_runs_are_kept_and_other_indexes_are_refused_with_words() {
         let text = format!("index {index} does not exist: 10 are kept, so -10 to -1 and 0 to 9 do");
         assert_eq!(refused.to_string(), text);
     }
+}
+
+#[actix::test]
+async fn what_is_new_since_a_cursor_comes_from_all_later_runs() {
+    let (store, mut output) = store();
+    let mut first = open_stdout(&store, run(3)).await;
+    first.write_all(b"one\ntwo\n").unwrap();
+    output.shows("two\n").await;
+    let seen = found(&store, -1).await.cursor;
+    assert_eq!(seen.to_string(), "3:2");
+    let new = Query {
+        after: Some(seen),
+        ..everything()
+    };
+    let ask_all = async |query: &Query| {
+        let search = Search {
+            processes: vec![main()],
+            kind: LogKind::Runs,
+            which: Which::All,
+            query: query.clone(),
+        };
+        store.send(search).await.unwrap()
+    };
+    assert_eq!(ask_all(&new).await.unwrap().kept, 0);
+    first.write_all(b"three\n").unwrap();
+    output.shows("three\n").await;
+    crash(&store, 3).await;
+    let mut second = open_stdout(&store, run(5)).await;
+    second.write_all(b"four\n").unwrap();
+    output.shows("four\n").await;
+    let found = ask_all(&new).await.unwrap();
+    assert_eq!(
+        found.text,
+        "--- run 3 (crashed: signal 9 (SIGKILL), dev)\n   three\n--- run 5 (running, dev)\n   four\n"
+    );
+    assert_eq!((found.gone, found.cursor.to_string().as_str()), (0, "5:1"));
+    let ahead = Query {
+        after: Some("6:1".parse().unwrap()),
+        ..everything()
+    };
+    let refused = ask_all(&ahead).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the cursor names number 6, but the newest is 5"
+    );
+}
+
+#[actix::test]
+async fn a_run_is_found_by_its_number_among_several_processes() {
+    let (store, mut output) = store();
+    let web = LogKey {
+        process: "web".parse().unwrap(),
+        source: Source::Run(RunId(2)),
+    };
+    let mut one = open_stdout(&store, run(1)).await;
+    let mut other = open_stdout(&store, web.clone()).await;
+    one.write_all(b"of main\n").unwrap();
+    output.shows("of main\n").await;
+    other.write_all(b"of web\n").unwrap();
+    output.shows("of web\n").await;
+    let both = async |which| {
+        let search = Search {
+            processes: vec![main(), web.process.clone()],
+            kind: LogKind::Runs,
+            which,
+            query: everything(),
+        };
+        store.send(search).await.unwrap()
+    };
+    let merged = both(Which::Index(-1)).await.unwrap();
+    assert_eq!(merged.text, "   main| of main\n   web| of web\n");
+    assert_eq!(merged.cursor.to_string(), "main=1:1,web=2:1");
+    let found = both(Which::Number(2)).await.unwrap();
+    assert_eq!(found.text, "   web| of web\n");
+    assert_eq!(found.without, [main()]);
+    assert_eq!(
+        both(Which::Number(9)).await,
+        Err(NoSuchLog::Number {
+            number: 9,
+            kept: 1,
+            oldest: 1,
+            newest: 1
+        })
+    );
 }
 
 #[actix::test]
@@ -640,9 +724,9 @@ async fn whoever_leaves_before_his_answer_takes_no_place_from_others() {
     };
     for _ in 0..50 {
         let search = Search {
-            process: main(),
+            processes: vec![main()],
             kind: LogKind::Runs,
-            index: -1,
+            which: Which::Index(-1),
             query: query.clone(),
         };
         let asked = actix::spawn(store.send(search));

@@ -3,11 +3,22 @@ use std::time::UNIX_EPOCH;
 use proptest::prelude::*;
 
 use super::*;
-use crate::logs::chunk::LineEnd;
+use crate::{
+    ids::RunId,
+    logs::{
+        Source,
+        chunk::{Line, LineEnd},
+        part::Part,
+        shelf::Snapshot,
+    },
+    search::view::Ranged,
+    spec::Mode,
+};
 
-fn chunks(lines: &[(Vec<u8>, Stream)], per_chunk: usize) -> Vec<Arc<Chunk>> {
+fn log(lines: &[(Vec<u8>, Stream)], per_chunk: usize) -> Snapshot {
+    let mut next = 1;
     let fill = |lines: &[(Vec<u8>, Stream)]| {
-        let mut chunk = Chunk::default();
+        let mut chunk = Chunk::starting_at(next);
         for (bytes, stream) in lines {
             let line = Line {
                 bytes,
@@ -16,9 +27,30 @@ fn chunks(lines: &[(Vec<u8>, Stream)], per_chunk: usize) -> Vec<Arc<Chunk>> {
             };
             chunk.push(line, UNIX_EPOCH);
         }
-        Arc::new(chunk)
+        next = chunk.next();
+        Part::Memory(Arc::new(chunk))
     };
-    lines.chunks(per_chunk).map(fill).collect()
+    Snapshot {
+        source: Source::Run(RunId(1)),
+        mode: Mode::Dev,
+        began: UNIX_EPOCH,
+        ending: None,
+        evicted: 0,
+        parts: lines.chunks(per_chunk).map(fill).collect(),
+    }
+}
+
+fn view(log: &Snapshot, stream: Option<Stream>) -> View<'_> {
+    let lines = 0..u64::MAX;
+    View::new(vec![Ranged { log, lines }], stream)
+}
+
+fn filter(pattern: &str, stream: Option<Stream>) -> Option<Filter> {
+    Filter::new(&Query {
+        pattern: Some(Pattern::parse(pattern).unwrap()),
+        stream,
+        ..Query::default()
+    })
 }
 
 /// Every line by itself, with the regex crate.
@@ -41,13 +73,11 @@ fn found(
     pattern: &str,
     per_chunk: usize,
 ) -> Vec<usize> {
-    let chunks = chunks(lines, per_chunk);
-    let pattern = Pattern::parse(pattern).unwrap();
+    let log = log(lines, per_chunk);
     let never = AtomicBool::new(false);
-    let view = View::new(&chunks, stream);
-    let matches = scan(&view, Some(&pattern), Extent::Fitting, usize::MAX, &never).unwrap();
-    assert_eq!(matches.count, matches.places.len());
-    matches.places.into()
+    let mut view = view(&log, stream);
+    let mut matches = scan(&mut view, filter(pattern, stream), &never).unwrap();
+    (0..matches.count()).map(|n| matches.place(n)).collect()
 }
 
 fn stdout(lines: &[&str]) -> Vec<(Vec<u8>, Stream)> {
@@ -95,11 +125,20 @@ fn anchors_hold_at_the_bare_text_of_a_line() {
 
 #[test]
 fn a_cancelled_search_ends() {
-    let chunks = chunks(&stdout(&["a"]), 1);
-    let pattern = Pattern::parse("a").unwrap();
-    let view = View::new(&chunks, None);
+    let log = log(&stdout(&["a"]), 1);
     let set = AtomicBool::new(true);
-    assert_eq!(scan(&view, Some(&pattern), Extent::Fitting, 9, &set), None);
+    let matches = scan(&mut view(&log, None), filter("a", None), &set);
+    assert!(matches.is_none());
+}
+
+#[test]
+fn many_blocks_are_searched_by_several_threads_and_found_in_order() {
+    let lines: Vec<_> = (0..40_000).map(|n| format!("line {n}")).collect();
+    let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+    let expected: Vec<_> = (7..40_000).step_by(10).collect();
+    assert_eq!(found(&stdout(&lines), None, "7$", 100), expected);
+    // In such blocks more match than are remembered.
+    assert_eq!(found(&stdout(&lines), None, "7$", 1_000), expected);
 }
 
 fn line() -> impl Strategy<Value = (Vec<u8>, Stream)> {
@@ -182,12 +221,15 @@ proptest! {
         lines in prop::collection::vec(line(), 0..30),
         per_chunk in 1_usize..6,
     ) {
-        let chunks = chunks(&lines, per_chunk);
+        let log = log(&lines, per_chunk);
         for stream in [None, Some(Stream::Stdout), Some(Stream::Stderr)] {
-            let mut view = View::new(&chunks, stream);
+            let mut view = view(&log, stream);
             let of_stream = lines.iter().filter(|(_, of)| stream.is_none_or(|stream| stream == *of));
-            let expected: Vec<_> = of_stream.map(|(bytes, _)| bytes.as_slice()).collect();
-            let seen: Vec<_> = (0..view.total()).map(|place| view.line(place).bytes).collect();
+            let expected: Vec<_> = of_stream.map(|(bytes, _)| bytes.clone()).collect();
+            let seen: Vec<_> = (0..view.total())
+                .map(|place| view.line(place).unwrap())
+                .map(|spot| spot.chunk.line(spot.position).bytes.to_vec())
+                .collect();
             prop_assert_eq!(seen, expected);
         }
     }

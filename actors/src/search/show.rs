@@ -1,171 +1,47 @@
-//! Chooses the matches that fit, and writes them with their context.
+//! Chooses the matches that fit: from both ends, so that what does not fit is left out in the middle.
 //!
 //! A match is chosen with all of its context or not at all. Only chosen matches bear the mark: a
 //! matching line that is merely context of another one does not have its own context around it.
+//!
+//! Lines are taken from both ends until they fill the room when they are written as rows, a bounded
+//! number of them: equal lines take less room than they have text.
 
-use std::{collections::VecDeque, fmt::Write as _};
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use crate::{
     logs::{
-        Stream,
-        chunk::{Line, LineEnd},
+        chunk::{self, LineEnd},
         text::{clean, grouped, shorten},
     },
-    search::{Extent, scan::View},
+    search::{
+        Extent, Naming, Query,
+        cursor::Cursor,
+        end::{End, Progress, Side, Unit},
+        page::{CONTEXT, Gap, Line, Page, Style},
+        track::{Taken, Tracks},
+    },
 };
 
 /// The longest text of one line that is shown whole, in bytes.
 pub(crate) const LONGEST_SHOWN: usize = 2_000;
-/// The fewest bytes that a shown line takes: its mark and its newline.
-pub(crate) const LEAST: usize = MATCH.len() + 1;
-
-const MATCH: &str = " * ";
-const CONTEXT: &str = "   ";
-const SEPARATOR: &str = "--\n";
-/// Stands before lines of stderr where both streams are shown.
-const STDERR: &str = "stderr| ";
 /// What lines are shortened to, at least, to show one match whose context is large.
 const SHORTEST: usize = 200;
-
-/// What is shown.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Shown {
-    pub(crate) text: String,
-    pub(crate) matches: usize,
-    /// Bytes left out of the middle of lines.
-    pub(crate) shortened: usize,
-}
-
-/// How to show matches.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
-    /// Lines around each match.
-    pub(crate) context: usize,
-    /// Which matches come first when not all fit.
-    pub(crate) extent: Extent,
-    /// The most bytes.
-    pub(crate) budget: usize,
-    /// Whether lines were looked for, so that matches bear a mark.
-    pub(crate) marked: Marked,
-}
-
-/// Whether matches bear a mark.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Marked {
-    /// A pattern chose them.
-    Matches,
-    /// There was no pattern: all lines are shown alike.
-    Nothing,
-}
-
-/// Shows the matches at `places`, ascending, or as many of them as fit.
-pub(crate) fn show(view: &mut View<'_>, places: &VecDeque<usize>, layout: &Layout) -> Shown {
-    let chosen = if matches!(layout.extent, Extent::Head(_)) {
-        first_that_fit(view, places, layout)
-    } else {
-        last_that_fit(view, places, layout)
-    };
-    let alone = match layout.extent {
-        Extent::Head(_) => places.front(),
-        _ => places.back(),
-    };
-    match alone {
-        Some(&place) if chosen.is_empty() => show_one(view, place, layout),
-        _ => write(view, &chosen, layout),
-    }
-}
-
-fn first_that_fit(
-    view: &mut View<'_>,
-    places: &VecDeque<usize>,
-    layout: &Layout,
-) -> VecDeque<usize> {
-    let mut chosen = VecDeque::new();
-    let mut used = 0;
-    // Where the lines chosen so far end.
-    let mut covered = 0;
-    for &place in places {
-        let (begin, end) = around(view, place, layout.context);
-        if begin > covered && !chosen.is_empty() {
-            used += SEPARATOR.len();
-        }
-        let from = if chosen.is_empty() {
-            begin
-        } else {
-            begin.max(covered)
-        };
-        if !fits(view, from..end, &mut used, layout.budget) {
-            break;
-        }
-        covered = end;
-        chosen.push_back(place);
-    }
-    chosen
-}
-
-fn last_that_fit(
-    view: &mut View<'_>,
-    places: &VecDeque<usize>,
-    layout: &Layout,
-) -> VecDeque<usize> {
-    let mut chosen = VecDeque::new();
-    let mut used = 0;
-    // Where the lines chosen so far begin.
-    let mut covered = view.total();
-    for &place in places.iter().rev() {
-        let (begin, end) = around(view, place, layout.context);
-        if end < covered && !chosen.is_empty() {
-            used += SEPARATOR.len();
-        }
-        if !fits(
-            view,
-            (begin..end.min(covered)).rev(),
-            &mut used,
-            layout.budget,
-        ) {
-            break;
-        }
-        covered = begin;
-        chosen.push_front(place);
-    }
-    chosen
-}
-
-/// The lines of a match and its context: from the first to before the second.
-fn around(view: &View<'_>, place: usize, context: usize) -> (usize, usize) {
-    let end = place.saturating_add(context).saturating_add(1);
-    (place.saturating_sub(context), end.min(view.total()))
-}
-
-/// Adds the sizes of lines to `used`; false as soon as that is too much.
-fn fits(
-    view: &mut View<'_>,
-    lines: impl Iterator<Item = usize>,
-    used: &mut usize,
-    budget: usize,
-) -> bool {
-    for place in lines {
-        *used += size(view, place, LONGEST_SHOWN);
-        if *used > budget {
-            return false;
-        }
-    }
-    *used <= budget
-}
-
-/// At most how many bytes a line takes.
-fn size(view: &mut View<'_>, place: usize, limit: usize) -> usize {
-    let line = view.line(place);
-    let stream = if line.stream == Stream::Stderr {
-        STDERR.len()
-    } else {
-        0
-    };
-    LEAST + stream + text(&line, limit).0.len()
-}
+/// How many lines are taken from each end at most.
+const MOST_LINES: usize = 20_000;
+/// How many lines are taken at first.
+const FIRST_LINES: usize = 128;
+/// The longest sign at the end of a line, in bytes.
+const SIGN: usize = " [no newline yet]".len();
+/// The longest note about context that is left out, in bytes.
+const NOTE: usize = 80;
+/// The fewest bytes of one line that are worth showing: the note about what is left out fits.
+const FEWEST: usize = 48;
 
 /// The text of a line as readers see it, and how many bytes were left out of it.
-pub(crate) fn text(line: &Line<'_>, limit: usize) -> (String, usize) {
+pub(crate) fn text(line: &chunk::Line<'_>, limit: usize) -> (String, usize) {
     let mut text = String::new();
     clean(line.bytes, &mut text);
     let (short, cut) = shorten(&text, limit);
@@ -178,156 +54,384 @@ pub(crate) fn text(line: &Line<'_>, limit: usize) -> (String, usize) {
     (text, cut)
 }
 
-fn write(view: &mut View<'_>, chosen: &VecDeque<usize>, layout: &Layout) -> Shown {
-    let mut blocks: Vec<(usize, usize)> = Vec::new();
-    for &place in chosen {
-        let (begin, end) = around(view, place, layout.context);
-        match blocks.last_mut() {
-            Some(last) if begin <= last.1 => last.1 = end,
-            _ => blocks.push((begin, end)),
-        }
+/// Shows the chosen matches, or as many of them as fit. `None` if `cancelled` was set.
+pub(crate) fn show(
+    tracks: &mut Tracks<'_>,
+    naming: Naming,
+    query: &Query,
+    cancelled: &AtomicBool,
+) -> Option<Page> {
+    if tracks.chosen() == 0 || query.budget == 0 {
+        return Some(Page::default());
     }
-    let streams = Streams::of(view, blocks.iter().flat_map(|&(begin, end)| begin..end));
-    let mut page = Page {
-        streams,
-        limit: LONGEST_SHOWN,
-        ..Page::default()
+    let style = Style::new(tracks, naming, query);
+    let mut chooser = Chooser {
+        context: if query.is_choosy() { query.context } else { 0 },
+        extent: query.extent,
+        budget: query.budget,
+        // What was looked for is as likely at the beginning; of all lines the last ones count.
+        share: if query.is_choosy() { 3 } else { 5 },
+        naming,
+        style,
+        cancelled,
+        tracks,
     };
-    let mut next = chosen.iter().peekable();
-    for (at, (begin, end)) in blocks.into_iter().enumerate() {
-        if at > 0 {
-            page.shown.text.push_str(SEPARATOR);
+    chooser.show()
+}
+
+struct Chooser<'a, 'b> {
+    context: usize,
+    extent: Extent,
+    budget: usize,
+    /// Which part of the room the first lines get, where not all fit.
+    share: usize,
+    naming: Naming,
+    style: Style,
+    cancelled: &'a AtomicBool,
+    tracks: &'a mut Tracks<'b>,
+}
+
+impl Chooser<'_, '_> {
+    fn show(&mut self) -> Option<Page> {
+        let mut front = End::front(self.tracks);
+        let sizes = self.fill(&mut front, self.budget)?;
+        let fits = sizes.last().is_none_or(|&size| size <= self.budget);
+        if front.state == Progress::All && fits {
+            let nothing = End::back(&front);
+            return Some(self.page(&front, &nothing));
         }
-        for place in begin..end {
-            let mark = match next.next_if(|&&chosen| chosen == place) {
-                Some(_) if layout.marked == Marked::Matches => MATCH,
-                _ => CONTEXT,
+        let tracks = self.tracks.0.len();
+        let room = self.budget.saturating_sub(self.longest_note());
+        let share = room / self.share;
+        let first = sizes.partition_point(|&size| size <= share);
+        front.keep(first, tracks);
+        let used = first.checked_sub(1).map_or(0, |last| sizes[last]);
+
+        let mut back = End::back(&front);
+        let room = room - used;
+        let sizes = self.fill(&mut back, room)?;
+        back.keep(sizes.partition_point(|&size| size <= room), tracks);
+        loop {
+            if front.units.is_empty() && back.units.is_empty() {
+                return self.show_one();
+            }
+            let page = self.page(&front, &back);
+            if page.text.len() <= self.budget {
+                return Some(page);
+            }
+            // Rows that were cut apart can take more room than they were thought to.
+            let shorter = if back.units.is_empty() {
+                &mut front
+            } else {
+                &mut back
             };
-            page.line(&view.line(place), mark);
+            let fewer = shorter.units.len() * 9 / 10;
+            shorter.keep(fewer, tracks);
         }
     }
-    page.shown.matches = chosen.len();
-    page.shown
-}
 
-/// Shows a match that is too large with its context: all of it with shorter lines if that helps, else
-/// as much of the context as fits, the nearest first.
-fn show_one(view: &mut View<'_>, place: usize, layout: &Layout) -> Shown {
-    let (begin, end) = around(view, place, layout.context);
-    let overhead = LEAST + STDERR.len() + SIGN;
-    // Says that context is missing, before and behind.
-    let room = layout.budget.saturating_sub(2 * NOTE);
-    let Some(own) = room.checked_sub(overhead).filter(|&own| own >= FEWEST) else {
-        return Shown::default();
-    };
-    let each = room / (end - begin);
-    let limit = each
-        .saturating_sub(overhead)
-        .clamp(SHORTEST, LONGEST_SHOWN)
-        .min(own);
-    let mut used = size(view, place, limit);
-    let (mut from, mut to) = (place, place + 1);
-    // Outwards, one line before, one behind.
-    loop {
-        let before = from > begin && fits_one(view, from - 1, limit, &mut used, room);
-        from -= usize::from(before);
-        let behind = to < end && fits_one(view, to, limit, &mut used, room);
-        to += usize::from(behind);
-        if !before && !behind {
-            break;
+    /// Takes matches until they give more text than there is room for.
+    fn fill(&mut self, end: &mut End, room: usize) -> Option<Vec<usize>> {
+        let mut most = FIRST_LINES;
+        loop {
+            self.take(end, most)?;
+            let sizes = end.sizes(&self.style);
+            let is_full = sizes.last().is_some_and(|&size| size > room);
+            if end.state != Progress::More || is_full || most >= MOST_LINES {
+                return Some(sizes);
+            }
+            most = (most * 4).min(MOST_LINES);
         }
     }
-    let streams = Streams::of(view, from..to);
-    let mut page = Page {
-        streams,
-        limit,
-        ..Page::default()
-    };
-    page.left_out(from - begin);
-    for line in from..to {
-        let mark = if line == place && layout.marked == Marked::Matches {
-            MATCH
-        } else {
-            CONTEXT
+
+    fn take(&mut self, end: &mut End, most: usize) -> Option<()> {
+        while end.state == Progress::More && end.units.len() < most && end.lines.len() < most {
+            if self.cancelled.load(Ordering::Relaxed) {
+                return None;
+            }
+            let next = match end.side {
+                Side::Front => self.tracks.first(&end.taken),
+                Side::Back => self.tracks.last(&end.taken),
+            };
+            let Some((track, ordinal)) = next else {
+                end.state = Progress::All;
+                break;
+            };
+            let own = self.tracks.0[track].matches.place(ordinal);
+            let around = self.around(track, own);
+            let (covered, limit) = (end.covered[track], end.limit[track]);
+            let new = match end.side {
+                Side::Front => around.start.max(covered)..around.end.min(limit),
+                Side::Back => around.start.max(limit)..around.end.min(covered),
+            };
+            if end.lines.len() + new.len() > MOST_LINES {
+                end.state = Progress::TooLarge;
+                break;
+            }
+            let is_own = |line: &Line| line.track == track && line.place == own;
+            match end.side {
+                Side::Front => {
+                    let lines = new
+                        .clone()
+                        .filter_map(|it| self.line(track, it, LONGEST_SHOWN));
+                    end.lines.extend(lines);
+                    end.covered[track] = covered.max(new.end);
+                    end.taken.front[track] += 1;
+                }
+                Side::Back => {
+                    let lines = new.clone().rev();
+                    end.lines
+                        .extend(lines.filter_map(|it| self.line(track, it, LONGEST_SHOWN)));
+                    end.covered[track] = covered.min(new.start);
+                    end.taken.back[track] += 1;
+                }
+            }
+            end.units.push(Unit {
+                track,
+                own: end.lines.iter().rposition(is_own),
+                end: end.lines.len(),
+                covered: end.covered[track],
+            });
+        }
+        Some(())
+    }
+
+    /// The places of a match and its context.
+    fn around(&self, track: usize, place: usize) -> Range<usize> {
+        let log = self.tracks.0[track].view.same_log(place);
+        let end = place.saturating_add(self.context).saturating_add(1);
+        place.saturating_sub(self.context).max(log.start)..end.min(log.end)
+    }
+
+    fn line(&mut self, track: usize, place: usize, limit: usize) -> Option<Line> {
+        let view = &mut self.tracks.0[track].view;
+        let spot = view.line(place)?;
+        let line = spot.chunk.line(spot.position);
+        let (text, cut) = text(&line, limit);
+        Some(Line {
+            track,
+            log: spot.log,
+            place,
+            position: view.position(place)?,
+            at: spot.chunk.at(spot.position),
+            stream: line.stream,
+            text,
+            cut,
+        })
+    }
+
+    /// Writes what was taken from both ends.
+    fn page(&mut self, front: &End, back: &End) -> Page {
+        let (mut lines, mut marks) = front.in_order();
+        let at = lines.len();
+        let (last_lines, last_marks) = back.in_order();
+        lines.extend(last_lines);
+        marks.extend(last_marks);
+        let taken = Taken {
+            front: front.taken.front.clone(),
+            back: back.taken.back.clone(),
         };
-        page.line(&view.line(line), mark);
+        let note = self.left_out(&taken);
+        let gap = note.as_deref().map(|text| Gap { at, text });
+        let written = self.style.write(&lines, &marks, gap);
+        let (first, last) = (front.readable(), back.readable());
+        let (first, last) = if note.is_some() {
+            (first, last)
+        } else {
+            (0, first + last)
+        };
+        Page {
+            text: written.text,
+            first,
+            last,
+            shortened: written.shortened,
+            collapsed: written.collapsed,
+        }
     }
-    page.left_out(end - to);
-    page.shown.matches = 1;
-    page.shown
-}
 
-/// The longest sign at the end of a line, in bytes.
-const SIGN: usize = " [no newline yet]".len();
-/// The longest note about context that is left out, in bytes.
-const NOTE: usize = 80;
-/// The fewest bytes of one line that are worth showing: the note about what is left out fits.
-const FEWEST: usize = 48;
-
-fn fits_one(
-    view: &mut View<'_>,
-    place: usize,
-    limit: usize,
-    used: &mut usize,
-    room: usize,
-) -> bool {
-    let size = size(view, place, limit);
-    let fits = *used + size <= room;
-    if fits {
-        *used += size;
+    /// Says how many matches are left out, and how to get them; `None` if none are.
+    fn left_out(&mut self, taken: &Taken) -> Option<String> {
+        let count = self.tracks.chosen()
+            - taken.front.iter().sum::<usize>()
+            - taken.back.iter().sum::<usize>();
+        if count == 0 {
+            return None;
+        }
+        let (mut after, mut until) = (Vec::new(), Vec::new());
+        for (at, track) in self.tracks.0.iter_mut().enumerate() {
+            let Range { start, end } = track.chosen;
+            let first = match taken.front[at] {
+                _ if start == end => track.view.end(),
+                0 => track.before(start),
+                count => track.behind(start + count - 1),
+            };
+            let last = match taken.back[at] {
+                _ if start == end => track.view.end(),
+                0 => track.behind(end - 1),
+                count => track.before(end - count),
+            };
+            after.extend(first.map(|it| (track.name.clone(), it)));
+            until.extend(last.map(|it| (track.name.clone(), it)));
+        }
+        let (after, until) = (self.naming.cursor(after), self.naming.cursor(until));
+        Some(self.note(count, &after, &until))
     }
-    fits
-}
 
-/// Which streams are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Streams {
-    #[default]
-    One,
-    Both,
-}
+    fn note(&self, count: usize, after: &Cursor, until: &Cursor) -> String {
+        let what = self.things(count);
+        let count = grouped(count as u64);
+        format!(
+            "… {count} {what} left out; after_cursor \"{after}\" with until \"{until}\" fetches them …\n"
+        )
+    }
 
-impl Streams {
-    fn of(view: &mut View<'_>, lines: impl Iterator<Item = usize>) -> Self {
-        let mut first = None;
-        for place in lines {
-            let stream = view.line(place).stream;
-            if *first.get_or_insert(stream) != stream {
-                return Self::Both;
+    fn things(&self, count: usize) -> &'static str {
+        match (self.style.is_choosy(), count) {
+            (true, 1) => "match",
+            (true, _) => "matches",
+            (false, 1) => "line",
+            (false, _) => "lines",
+        }
+    }
+
+    /// At most how long the note about what is left out is.
+    fn longest_note(&mut self) -> usize {
+        let ends = self.tracks.0.iter_mut().filter_map(|track| {
+            let Range { start, end } = track.chosen;
+            let last = if start == end {
+                track.view.end()
+            } else {
+                track.behind(end - 1)
+            };
+            Some((track.name.clone(), last?))
+        });
+        // No place before it is longer.
+        let last = self.naming.cursor(ends.collect());
+        self.note(self.tracks.chosen(), &last, &last).len()
+    }
+
+    /// Shows a match that is too large with its context: all of it with shorter lines if that helps,
+    /// else as much of the context as fits, the nearest first.
+    fn show_one(&mut self) -> Option<Page> {
+        let is_head = matches!(self.extent, Extent::Head(_));
+        let mut taken = Taken::nothing(self.tracks);
+        let (track, ordinal) = if is_head {
+            self.tracks.first(&taken)?
+        } else {
+            self.tracks.last(&taken)?
+        };
+        if is_head {
+            taken.front[track] = 1;
+        } else {
+            taken.back[track] = 1;
+        }
+        let note = self.left_out(&taken).unwrap_or_default();
+        let place = self.tracks.0[track].matches.place(ordinal);
+        let around = self.around(track, place);
+        let overhead = self.style.around() + SIGN;
+        // Says that context is missing, before and behind.
+        let room = self.budget.saturating_sub(2 * NOTE + note.len());
+        let Some(own) = room.checked_sub(overhead).filter(|&own| own >= FEWEST) else {
+            let text = if note.len() <= self.budget {
+                note
+            } else {
+                String::new()
+            };
+            return Some(Page {
+                text,
+                ..Page::default()
+            });
+        };
+        let each = room / around.len();
+        let limit = each.saturating_sub(overhead);
+        let limit = limit.clamp(SHORTEST, LONGEST_SHOWN).min(own);
+        let mut one = One {
+            lines: std::collections::VecDeque::new(),
+            used: 0,
+            room,
+            overhead,
+        };
+        let line = self.line(track, place, limit);
+        let has_own = line.is_some_and(|line| one.put(line, Side::Back));
+        let (mut from, mut to) = (place, place + 1);
+        // Outwards, one line before, one behind.
+        loop {
+            let before = from > around.start && {
+                let line = self.line(track, from - 1, limit);
+                line.is_none_or(|line| one.put(line, Side::Front))
+            };
+            from -= usize::from(before);
+            let behind = to < around.end && {
+                let line = self.line(track, to, limit);
+                line.is_none_or(|line| one.put(line, Side::Back))
+            };
+            to += usize::from(behind);
+            if self.cancelled.load(Ordering::Relaxed) {
+                return None;
+            }
+            if !before && !behind {
+                break;
             }
         }
-        Self::One
-    }
-}
-
-/// The text while it grows.
-#[derive(Debug, Default)]
-struct Page {
-    shown: Shown,
-    streams: Streams,
-    limit: usize,
-}
-
-impl Page {
-    fn line(&mut self, line: &Line<'_>, mark: &str) {
-        let (text, cut) = text(line, self.limit);
-        let stream = match (self.streams, line.stream) {
-            (Streams::Both, Stream::Stderr) => STDERR,
-            _ => "",
-        };
-        let _ = writeln!(self.shown.text, "{mark}{stream}{text}");
-        self.shown.shortened += cut;
-    }
-
-    fn left_out(&mut self, lines: usize) {
-        if lines > 0 {
-            let count = grouped(lines as u64);
-            let _ = writeln!(
-                self.shown.text,
-                "{CONTEXT}… [{count} more lines of context do not fit] …"
-            );
+        let lines = Vec::from(one.lines);
+        let marks: Vec<_> = lines.iter().map(|line| line.place == place).collect();
+        let written = self.style.write(&lines, &marks, None);
+        let mut text = String::new();
+        if !is_head {
+            text.push_str(&note);
         }
+        text.push_str(&context_left_out(from - around.start));
+        text.push_str(&written.text);
+        text.push_str(&context_left_out(around.end - to));
+        if is_head {
+            text.push_str(&note);
+        }
+        let shown = usize::from(has_own);
+        let (first, last) = if is_head && !note.is_empty() {
+            (shown, 0)
+        } else {
+            (0, shown)
+        };
+        Some(Page {
+            text,
+            first,
+            last,
+            shortened: written.shortened,
+            collapsed: written.collapsed,
+        })
     }
+}
+
+/// A match and its nearest context.
+struct One {
+    lines: std::collections::VecDeque<Line>,
+    used: usize,
+    room: usize,
+    overhead: usize,
+}
+
+impl One {
+    /// False if it does not fit.
+    fn put(&mut self, line: Line, side: Side) -> bool {
+        let size = self.overhead + line.text.len();
+        if self.used + size > self.room {
+            return false;
+        }
+        self.used += size;
+        match side {
+            Side::Front => self.lines.push_front(line),
+            Side::Back => self.lines.push_back(line),
+        }
+        true
+    }
+}
+
+fn context_left_out(lines: usize) -> String {
+    if lines == 0 {
+        return String::new();
+    }
+    let count = grouped(lines as u64);
+    format!("{CONTEXT}… [{count} more lines of context do not fit] …\n")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use bpm_actors::{
 
 use super::{
     measures::{count, span, thousands, word},
-    search::newer_attempt,
+    search::notes::newer_attempt,
 };
 use crate::{
     mcp::tools::MOST_BYTES,

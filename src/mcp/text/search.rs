@@ -1,92 +1,89 @@
-//! Lines of a log, under a first line that says what they are and what was left out.
+//! Lines of logs, under a first line that says what they are and what was left out.
+
+pub(super) mod notes;
 
 use std::fmt::Write;
 
 use bpm_actors::{
+    ids::ProcessName,
     logs::{Source, Stream},
-    report::{EventReport, ProcessReport},
-    search::{Extent, Found, LogKind, Query},
+    report::ProcessReport,
+    search::{Extent, Found, LogKind, Query, Searched},
 };
 
-use super::measures::{count, span, thousands, word};
-use crate::{
-    mcp::tools::{MOST_BYTES, USUAL_BYTES},
-    service::{Finding, LogAnswer},
-};
+use super::measures::{span, thousands, word};
+use crate::service::{Finding, LogAnswer};
 
 /// What the lines above the log need, beside the project's directory.
 const ABOVE: usize = 1_200;
-/// How much of a reason is repeated there, in bytes.
-const MOST_REASON: usize = 600;
 
-/// How many bytes of log an answer has room for.
-pub(in crate::mcp) fn budget(project: &str, extent: Extent) -> usize {
-    let most = match extent {
-        Extent::Fitting => USUAL_BYTES,
-        Extent::Head(_) | Extent::Tail(_) => MOST_BYTES,
-    };
-    most.saturating_sub(ABOVE + project.len())
+/// How many bytes of log an answer of at most so many bytes has room for.
+pub(in crate::mcp) fn budget(project: &str, most: usize) -> usize {
+    // Where little is wanted, what stands above is mostly short as well.
+    most - (ABOVE + project.len()).min(most / 2)
 }
 
-/// The text of this answer to `query`.
-pub(in crate::mcp) fn search(project: &str, query: &Query, answer: &LogAnswer) -> String {
-    let process = &answer.process;
-    let mut text = match &answer.finding {
-        Finding::Log {
-            found,
-            hidden,
-            unbuilt,
-        } => {
-            let mut notes = notes(query, answer, found, *hidden);
-            notes.splice(0..0, unbuilt.as_ref().map(newer_attempt));
-            log(project, query, answer, found, &notes)
-        }
-        Finding::NothingIsBuilt(kind) => {
-            let kind = word(kind);
-            format!(
-                "{process} in {project}: nothing is built for a process of type {kind}, so there \
-                 is no build log; search_logs has what it prints"
-            )
-        }
-        Finding::NothingRecorded { now } => nothing(project, answer, now),
-    };
-    clip(&mut text);
-    text
-}
-
-fn log(
+/// The text of this answer to `query`, of at most so many bytes.
+pub(in crate::mcp) fn search(
     project: &str,
     query: &Query,
+    most: usize,
     answer: &LogAnswer,
-    found: &Found,
-    notes: &[String],
 ) -> String {
-    let process = &answer.process;
-    let (source, under_way) = match found.source {
-        Source::Run(run) => (format!("run {run}"), "running"),
-        Source::Build(build) => (format!("build {build}"), "building"),
+    let (mut text, log) = match &answer.finding {
+        Finding::Log { found, unbuilt } => {
+            let mut text = first_line(project, query, found);
+            if let Some(event) = unbuilt {
+                _ = writeln!(text, "{}", notes::newer_attempt(event));
+            }
+            for note in notes::notes(query, answer, found) {
+                _ = writeln!(text, "{note}");
+            }
+            _ = writeln!(text, "cursor {}", found.cursor);
+            (text, found.text.as_str())
+        }
+        Finding::NothingIsBuilt(kind) => {
+            let (processes, kind) = (listed(&answer.processes), word(kind));
+            let text = format!(
+                "{processes} in {project}: nothing is built for a process of type {kind}, so there \
+                 is no build log; search_logs has what it prints"
+            );
+            (text, "")
+        }
+        Finding::NothingRecorded { now } => {
+            let each = now.iter().map(|now| nothing(project, answer.kind, now));
+            (each.collect::<Vec<_>>().join("\n"), "")
+        }
     };
-    let state = found.ending.as_deref().unwrap_or(under_way);
-    let mode = found.mode;
-    let counted = counted(query, found);
-    let evicted = thousands(found.evicted);
-    let mut text = format!(
-        "{process} {source} ({state}, {mode}) in {project}: {counted}; {evicted} evicted\n"
-    );
-    for note in notes {
-        _ = writeln!(text, "{note}");
-    }
-    text.push_str(&found.text);
+    put(&mut text, log, most);
     text
 }
 
-/// Why the newest build is not the newest attempt.
-pub(super) fn newer_attempt(event: &EventReport) -> String {
-    let age = span(event.age_seconds);
-    let end = event.text.floor_char_boundary(MOST_REASON);
-    let (reason, rest) = event.text.split_at(end);
-    let cut = if rest.is_empty() { "" } else { "…" };
-    format!("the newest attempt failed before cargo, {age} ago: {reason}{cut}")
+fn first_line(project: &str, query: &Query, found: &Found) -> String {
+    let of_one = found
+        .logs
+        .chunk_by(|one, other| one.process == other.process);
+    let logs: Vec<String> = of_one.map(titles).collect();
+    let (logs, counted) = (logs.join(", "), counted(query, found));
+    let evicted = thousands(found.evicted);
+    format!("{logs} in {project}: {counted}; {evicted} evicted\n")
+}
+
+/// What the logs of one process are called: `main run 7 (running, dev)`.
+fn titles(logs: &[Searched]) -> String {
+    let (Some(first), Some(last)) = (logs.first(), logs.last()) else {
+        return String::new();
+    };
+    let title = if logs.len() == 1 {
+        first.title()
+    } else {
+        let many = match last.source {
+            Source::Run(_) => "runs",
+            Source::Build(_) => "builds",
+        };
+        format!("{many} {} to {}", first.number(), last.number())
+    };
+    format!("{} {title} ({}, {})", last.process, last.state(), last.mode)
 }
 
 /// How many lines there are, and which of them are shown.
@@ -94,7 +91,7 @@ fn counted(query: &Query, found: &Found) -> String {
     let stream = query.stream.map(|stream| format!(" of {}", name(stream)));
     let stream = stream.unwrap_or_default();
     let kept = thousands(found.kept);
-    let all = if query.pattern.is_some() {
+    let all = if query.is_choosy() {
         format!(
             "{} of {kept} lines{stream} matched",
             thousands(found.matched)
@@ -102,99 +99,27 @@ fn counted(query: &Query, found: &Found) -> String {
     } else {
         format!("{kept} lines{stream}")
     };
-    let end = match query.extent {
-        Extent::Head(_) => "first",
-        Extent::Tail(_) | Extent::Fitting => "last",
+    let (first, last) = (thousands(found.shown_first), thousands(found.shown_last));
+    let chosen = thousands(found.chosen);
+    let is_cut = found.shown() < found.chosen;
+    let shown = match query.extent {
+        Extent::Head(_) if !is_cut => format!("the first {last}"),
+        _ if found.shown_first == 0 => format!("the last {last}"),
+        _ => format!("the last {last} and the first {first}"),
     };
-    let shown = format!("showing the {end} {}", thousands(found.shown));
-    format!("{all}, {shown}")
-}
-
-/// How many lines could be shown.
-fn there(query: &Query, found: &Found) -> u64 {
-    if query.pattern.is_some() {
-        found.matched
-    } else {
-        found.kept
-    }
-}
-
-/// What was left out and how to get it, and why an empty answer is empty.
-fn notes(query: &Query, answer: &LogAnswer, found: &Found, hidden: u64) -> Vec<String> {
-    let mut notes = Vec::new();
-    if found.kept == 0 {
-        notes.push(emptiness(query, answer, found, hidden));
-        return notes;
-    }
-    let there = there(query, found);
-    if there == 0 {
-        let lines = count(found.kept, "line that is kept", "lines that are kept");
-        notes.push(format!(
-            "the pattern matches none of the {lines}; it is case-sensitive unless it begins with \
-             (?i); index -2 is the one before"
-        ));
-        return notes;
-    }
-    let wanted = match query.extent {
-        Extent::Head(wanted) | Extent::Tail(wanted) => (wanted as u64).min(there),
-        Extent::Fitting => there,
+    let of = match query.extent {
+        _ if !is_cut => String::new(),
+        Extent::Head(_) => format!(" of the first {chosen}"),
+        Extent::Tail(_) => format!(" of the last {chosen}"),
+        Extent::All => String::new(),
     };
-    if found.shown < wanted {
-        let left_out = thousands(wanted - found.shown);
-        let what = if query.pattern.is_some() {
-            "matches"
-        } else {
-            "lines"
-        };
-        let others = match query.extent {
-            Extent::Head(_) => "tail shows the last ones",
-            Extent::Tail(_) | Extent::Fitting => "head shows the first ones",
-        };
-        let fewer = if query.context > 0 {
-            ", fewer context_lines leave more room"
-        } else {
-            ""
-        };
-        notes.push(format!(
-            "{left_out} more {what} do not fit into one answer: a narrower pattern or stream finds \
-             them, {others}{fewer}"
-        ));
-    }
-    if found.shortened > 0 {
-        let bytes = count(found.shortened, "byte was", "bytes were");
-        notes.push(format!("{bytes} cut out of the middle of long lines"));
-    }
-    notes
-}
-
-fn emptiness(query: &Query, answer: &LogAnswer, found: &Found, hidden: u64) -> String {
-    if hidden > 0 {
-        let lines = count(hidden, "line is", "lines are");
-        let other = match query.stream {
-            Some(Stream::Stdout) => name(Stream::Stderr),
-            _ => name(Stream::Stdout),
-        };
-        return format!("nothing was printed on this stream; {lines} on {other}");
-    }
-    if found.evicted > 0 {
-        let lines = count(found.evicted, "line was", "lines were");
-        return format!("nothing is kept any more: {lines} given up for newer output");
-    }
-    let who = match answer.kind {
-        LogKind::Runs => "it",
-        LogKind::Builds => "cargo",
-    };
-    if found.ending.is_some() {
-        format!("{who} printed nothing")
-    } else {
-        format!("{who} has printed nothing yet")
-    }
+    format!("{all}, showing {shown}{of}")
 }
 
 /// The answer where there has been no run or build.
-fn nothing(project: &str, answer: &LogAnswer, now: &ProcessReport) -> String {
-    let process = &answer.process;
-    let what = match answer.kind {
+fn nothing(project: &str, kind: LogKind, now: &ProcessReport) -> String {
+    let process = &now.name;
+    let what = match kind {
         LogKind::Runs => "has not run yet, so it printed nothing",
         LogKind::Builds => "has not come to a build yet, so there is no build log",
     };
@@ -207,10 +132,15 @@ fn nothing(project: &str, answer: &LogAnswer, now: &ProcessReport) -> String {
         let (age, what) = (span(event.age_seconds), &event.text);
         _ = write!(text, "\n{age} ago: {}: {what}", word(event.kind));
     }
-    if answer.kind == LogKind::Runs && now.last_build.is_some() {
+    if kind == LogKind::Runs && now.last_build.is_some() {
         text.push_str("\nsearch_build_log has what cargo said");
     }
     text
+}
+
+fn listed(processes: &[ProcessName]) -> String {
+    let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();
+    names.join(", ")
 }
 
 fn name(stream: Stream) -> &'static str {
@@ -220,14 +150,35 @@ fn name(stream: Stream) -> &'static str {
     }
 }
 
-/// The log store keeps to its budget; this holds whatever it and the project's name do.
-fn clip(text: &mut String) {
-    const CUT: &str = "\n(cut here)";
-    if text.len() > MOST_BYTES {
-        let end = text.floor_char_boundary(MOST_BYTES - CUT.len());
-        text.truncate(end);
+/// Puts the log under what stands above it. The log store keeps to its budget; this holds the limit
+/// however much stands above: then the last lines are worth most.
+fn put(text: &mut String, log: &str, most: usize) {
+    const CUT: &str = "(cut here)\n";
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most.saturating_sub(CUT.len())));
         text.push_str(CUT);
     }
+    let room = most.saturating_sub(text.len());
+    if log.len() <= room {
+        text.push_str(log);
+        return;
+    }
+    let Some(room) = room.checked_sub(CUT.len()) else {
+        return;
+    };
+    let from = log.ceil_char_boundary(log.len() - room);
+    let (before, rest) = log.split_at(from);
+    // Whole lines, unless the last one alone is too long.
+    let line = if before.ends_with('\n') {
+        rest
+    } else {
+        rest.split_once('\n')
+            .map(|(_, lines)| lines)
+            .filter(|lines| !lines.is_empty())
+            .unwrap_or(rest)
+    };
+    text.push_str(CUT);
+    text.push_str(line);
 }
 
 #[cfg(test)]

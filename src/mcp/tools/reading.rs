@@ -4,8 +4,8 @@ use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
 use super::{
-    GET_STATUS, MOST_PATIENCE, SEARCH_BUILD_LOG, SEARCH_LOGS, WAIT_FOR, WAIT_PATIENCE, always_load,
-    process,
+    GET_STATUS, LEAST_BYTES, MOST_BYTES, MOST_PATIENCE, SEARCH_BUILD_LOG, SEARCH_LOGS, USUAL_BYTES,
+    WAIT_FOR, WAIT_PATIENCE, always_load, process,
 };
 use crate::{
     mcp::schema::{input, output},
@@ -28,10 +28,12 @@ restart is under way, and does not keep dev mode alive.";
 
 pub(super) fn search_logs() -> Tool {
     let description = "\
-Search what a process printed (stdout and stderr) in one run, or show its last lines. The first \
-line of the answer says which run, how it ended, how many lines matched of how many, and what was \
-left out. Then the lines, oldest first: ` * ` marks a match, three spaces mark context. Without \
-head and tail: the last lines that fit into the answer.";
+Search what processes printed (stdout and stderr), or show their last lines: by default of the newest \
+run. The first line of the answer says which run, how it ended, how many lines matched of how many, \
+and how many are shown; what is left out is counted. A `cursor` line ends the head: give it as \
+`after_cursor` later and only what is new comes, across restarts. Then the lines, oldest first: \
+` * ` marks a match, three spaces mark context. What does not fit is cut out of the middle; equal \
+lines are one row (`×412`). `level` finds errors and warnings in the usual forms of logs.";
     let parameters = search_parameters("run", "runs");
     Tool::new(SEARCH_LOGS, description, input(parameters, &[]))
         .with_title("Search the output of a process")
@@ -40,10 +42,11 @@ head and tail: the last lines that fit into the answer.";
 
 pub(super) fn search_build_log() -> Tool {
     let description = "\
-Search what cargo printed in one build of a process: all errors and warnings, without colours. The \
-answer looks like that of search_logs. With diagnostics: true instead each error and warning of the \
-build once, errors first, with its place, the compiler's text, and whether it is new or was already \
-there. Processes of type npm and command are not built.";
+Search what cargo printed in a build of a process, by default the newest: all errors and warnings, \
+without colours. The answer looks like that of search_logs. With diagnostics: true instead each error and \
+warning of the build once, errors first, with its place, the compiler's text, and whether it is new \
+or was already there. Processes of type npm and command are \
+not built.";
     let mut parameters = search_parameters("build", "builds");
     if let Some(parameters) = parameters.as_object_mut() {
         parameters.extend(diagnostics_parameters());
@@ -88,12 +91,46 @@ again. restart waits for its outcome by itself.";
 }
 
 fn search_parameters(one: &str, many: &str) -> Value {
+    let mut parameters = json!({
+        "process": {
+            "type": "string",
+            "description": "Name of the process, as get_status lists it. May be left out: then all \
+                are searched, their lines merged by time, each with its name."
+        },
+        "processes": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Instead of process: several names, whose lines are merged by time."
+        },
+    });
+    let groups = [lines_wanted(), logs_wanted(one, many), form_wanted()];
+    if let Value::Object(all) = &mut parameters {
+        for group in groups {
+            all.extend(group.as_object().cloned().unwrap_or_default());
+        }
+    }
+    parameters
+}
+
+fn lines_wanted() -> Value {
     json!({
-        "process": process(),
         "pattern": {
             "type": "string",
-            "description": "Only lines that match this Rust regex. Case-sensitive unless it begins \
-                with (?i). All lines without it."
+            "description": "Only lines that match this Rust regex. All lines without it."
+        },
+        "ignore_case": {
+            "type": "boolean",
+            "description": "Whether the pattern matches capitals and small letters alike. Default \
+                false."
+        },
+        "invert": {
+            "type": "boolean",
+            "description": "Show the lines that do not match the pattern. Default false."
+        },
+        "level": {
+            "type": "string",
+            "enum": ["fatal", "error", "warn", "info", "debug", "trace"],
+            "description": "Only lines that name this level or a worse one."
         },
         "context_lines": {
             "type": "integer",
@@ -110,10 +147,35 @@ fn search_parameters(one: &str, many: &str) -> Value {
             "minimum": 0,
             "description": "Show only the last so many matches; 0 only counts them. Wins over head."
         },
+    })
+}
+
+fn logs_wanted(one: &str, many: &str) -> Value {
+    let bound = "an age (90s, 5m, 2h, 1d), a time (2026-11-23T10:00:00Z) or a cursor (7:1042)";
+    json!({
         "index": {
             "type": "integer",
             "description": format!("Which {one}: -1 (the default) is the most recent, -2 the one \
                 before; 0 is the oldest of the {many} that are kept, 1 the one after.")
+        },
+        one: {
+            "type": "integer",
+            "minimum": 1,
+            "description": format!("Instead of index: the number of the {one}.")
+        },
+        "since": {
+            "type": "string",
+            "description": format!("Only lines from then on: {bound}. With since, until or \
+                after_cursor all kept {many} are searched, unless index or {one} is given.")
+        },
+        "until": {
+            "type": "string",
+            "description": "Only lines up to then, given like since."
+        },
+        "after_cursor": {
+            "type": "string",
+            "description": format!("Only what is new since an earlier answer gave this cursor. \
+                Says when another {one} has begun and when lines are gone.")
         },
         "stream": {
             "type": "string",
@@ -135,6 +197,28 @@ fn diagnostics_parameters() -> JsonObject {
         }),
     );
     parameters
+}
+
+fn form_wanted() -> Value {
+    json!({
+        "collapse": {
+            "type": "string",
+            "enum": ["none", "equal", "similar"],
+            "description": "Which neighbouring lines become one row: equal ones (the default; stack \
+                traces are shortened), similar ones (they differ only in numbers, times and ids), or \
+                none."
+        },
+        "detail": {
+            "type": "boolean",
+            "description": "Put its cursor and time (UTC) before each line. Default false."
+        },
+        "max_bytes": {
+            "type": "integer",
+            "minimum": LEAST_BYTES,
+            "maximum": MOST_BYTES,
+            "description": format!("How long the answer may be. Default {USUAL_BYTES}.")
+        },
+    })
 }
 
 fn reading() -> ToolAnnotations {

@@ -48,9 +48,9 @@ async fn what_earlier_daemons_recorded_is_found_by_its_index() {
         (-1, 13, None),
     ] {
         let found = found(&store, index).await;
-        assert_eq!(found.source, Source::Run(RunId(n)));
+        assert_eq!(found.logs[0].source, Source::Run(RunId(n)));
         assert_eq!(found.text, format!("   I am {n}\n"));
-        assert_eq!(found.ending.as_deref(), ending, "run {n}");
+        assert_eq!(found.logs[0].ending.as_deref(), ending, "run {n}");
         assert_eq!((found.kept, found.evicted), (1, 0));
     }
     let refused = ask(&store, LogKind::Runs, 13, everything()).await;

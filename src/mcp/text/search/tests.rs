@@ -1,94 +1,124 @@
 use bpm_actors::{
     ids::{BuildId, RunId},
+    logs::level::Level,
     pattern::Pattern,
     report::{Connections, EventKind, EventReport, LastBuild, ProcessReport, StateName},
-    search::NoSuchLog,
+    search::{Matching, NoSuchLog},
     spec::{Mode, ProcessType},
 };
 
 use super::*;
 
 const PROJECT: &str = "/home/u/ganbot";
+const MOST: usize = 16_000;
 
 fn query(pattern: Option<&str>, extent: Extent) -> Query {
     Query {
         pattern: pattern.map(|it| Pattern::parse(it).unwrap()),
-        context: 0,
         extent,
-        stream: None,
-        budget: budget(PROJECT, Extent::Fitting),
+        budget: budget(PROJECT, MOST),
+        ..Query::default()
     }
+}
+
+fn searched(process: &str, source: Source, ending: Option<&str>) -> Searched {
+    Searched {
+        process: process.parse().unwrap(),
+        source,
+        mode: Mode::Dev,
+        began: std::time::SystemTime::UNIX_EPOCH,
+        ending: ending.map(str::to_owned),
+    }
+}
+
+fn run(run: u64, ending: Option<&str>) -> Searched {
+    searched("main", Source::Run(RunId(run)), ending)
+}
+
+fn build(build: u64, ending: Option<&str>) -> Searched {
+    searched("main", Source::Build(BuildId(build)), ending)
 }
 
 fn found() -> Found {
     Found {
-        source: Source::Run(RunId(7)),
-        mode: Mode::Dev,
-        began: std::time::SystemTime::UNIX_EPOCH,
-        ending: None,
+        logs: vec![run(7, None)],
+        without: Vec::new(),
         kept: 3_400,
         matched: 12,
-        shown: 12,
+        chosen: 12,
+        shown_first: 0,
+        shown_last: 12,
         evicted: 0,
+        hidden: 0,
+        outside: 0,
+        gone: 0,
+        lost: 0,
+        unreadable: 0,
         shortened: 0,
+        collapsed: 0,
+        cursor: "7:3400".parse().unwrap(),
         text: " * one\n * two\n".to_owned(),
     }
 }
 
-fn told(query: &Query, found: Found, hidden: u64) -> String {
-    let kind = match found.source {
+fn told(query: &Query, found: Found) -> String {
+    let kind = match found.logs[0].source {
         Source::Run(_) => LogKind::Runs,
         Source::Build(_) => LogKind::Builds,
     };
-    let finding = Finding::Log {
-        found,
-        hidden,
-        unbuilt: None,
-    };
+    let mut processes: Vec<_> = found.logs.iter().map(|it| it.process.clone()).collect();
+    processes.dedup();
     let answer = LogAnswer {
-        process: "main".parse().unwrap(),
+        processes,
         kind,
-        finding,
+        finding: Finding::Log {
+            found: Box::new(found),
+            unbuilt: None,
+        },
     };
-    search(PROJECT, query, &answer)
+    search(PROJECT, query, MOST, &answer)
 }
 
-fn first_line(query: &Query, found: Found) -> String {
-    told(query, found, 0).lines().next().unwrap().to_owned()
+fn line(query: &Query, found: Found, place: usize) -> String {
+    told(query, found).lines().nth(place).unwrap().to_owned()
 }
 
 #[test]
 fn the_first_line_says_run_state_and_how_much_there_is() {
     assert_eq!(
-        told(&query(Some("x"), Extent::Fitting), found(), 0),
+        told(&query(Some("x"), Extent::All), found()),
         "main run 7 (running, dev) in /home/u/ganbot: 12 of 3,400 lines matched, showing the last \
-         12; 0 evicted\n * one\n * two\n"
+         12; 0 evicted\ncursor 7:3400\n * one\n * two\n"
     );
     let ended = Found {
-        ending: Some("crashed: exit code 3".to_owned()),
+        logs: vec![run(7, Some("crashed: exit code 3"))],
         evicted: 1_000,
-        shown: 3,
+        chosen: 3,
+        shown_last: 3,
         ..found()
     };
     assert_eq!(
-        first_line(&query(Some("x"), Extent::Head(3)), ended),
+        line(&query(Some("x"), Extent::Head(3)), ended, 0),
         "main run 7 (crashed: exit code 3, dev) in /home/u/ganbot: 12 of 3,400 lines matched, \
          showing the first 3; 1,000 evicted"
     );
-    let build = Found {
-        source: Source::Build(BuildId(9)),
-        ending: Some("failed".to_owned()),
-        shown: 812,
-        matched: 3_400,
+    let failed = Found {
+        logs: vec![build(9, Some("failed"))],
+        chosen: 3_400,
+        shown_first: 40,
+        shown_last: 812,
         ..found()
     };
     assert_eq!(
-        first_line(&query(None, Extent::Fitting), build),
-        "main build 9 (failed, dev) in /home/u/ganbot: 3,400 lines, showing the last 812; 0 evicted"
+        line(&query(None, Extent::All), failed, 0),
+        "main build 9 (failed, dev) in /home/u/ganbot: 3,400 lines, showing the last 812 and the \
+         first 40; 0 evicted"
     );
     let under_way = Found {
-        source: Source::Build(BuildId(9)),
-        mode: Mode::Release,
+        logs: vec![Searched {
+            mode: Mode::Release,
+            ..build(9, None)
+        }],
         ..found()
     };
     let stderr = Query {
@@ -96,53 +126,138 @@ fn the_first_line_says_run_state_and_how_much_there_is() {
         ..query(Some("x"), Extent::Tail(12))
     };
     assert_eq!(
-        first_line(&stderr, under_way),
+        line(&stderr, under_way, 0),
         "main build 9 (building, release) in /home/u/ganbot: 12 of 3,400 lines of stderr matched, \
          showing the last 12; 0 evicted"
     );
 }
 
 #[test]
-fn what_did_not_fit_is_said_with_the_way_to_get_it() {
-    let part = Found {
+fn the_first_line_names_all_runs_and_processes() {
+    let several = Found {
+        logs: vec![
+            run(5, Some("crashed: exit code 1")),
+            run(7, None),
+            searched("web", Source::Run(RunId(8)), None),
+        ],
+        ..found()
+    };
+    assert_eq!(
+        line(&query(Some("x"), Extent::All), several, 0),
+        "main runs 5 to 7 (running, dev), web run 8 (running, dev) in /home/u/ganbot: 12 of 3,400 \
+         lines matched, showing the last 12; 0 evicted"
+    );
+}
+
+#[test]
+fn what_was_cut_out_of_a_head_or_tail_is_told_from_what_was_not_wanted() {
+    let cut = Found {
         matched: 812,
-        shown: 100,
+        chosen: 300,
+        shown_first: 30,
+        shown_last: 70,
         ..found()
     };
-    let text = told(&query(Some("x"), Extent::Fitting), part.clone(), 0);
-    assert_eq!(
-        text.lines().nth(1),
-        Some(
-            "712 more matches do not fit into one answer: a narrower pattern or stream finds \
-             them, head shows the first ones"
-        )
-    );
-    let text = told(&query(Some("x"), Extent::Tail(100)), part.clone(), 0);
-    assert_eq!(
-        text.lines().nth(1),
-        Some(" * one"),
-        "it was asked for so many"
-    );
-    let context = Query {
-        context: 3,
-        ..query(Some("x"), Extent::Head(300))
-    };
-    let text = told(&context, part, 0);
-    assert_eq!(
-        text.lines().nth(1),
-        Some(
-            "200 more matches do not fit into one answer: a narrower pattern or stream finds \
-             them, tail shows the last ones, fewer context_lines leave more room"
-        )
-    );
-    let long = Found {
+    for (extent, words) in [
+        (
+            Extent::Head(300),
+            "the last 70 and the first 30 of the first 300;",
+        ),
+        (
+            Extent::Tail(300),
+            "the last 70 and the first 30 of the last 300;",
+        ),
+    ] {
+        let text = line(&query(Some("x"), extent), cut.clone(), 0);
+        assert!(
+            text.contains(&format!("matched, showing {words}")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let missing = Found {
         shortened: 1_234_567,
+        unreadable: 1,
+        lost: 5,
+        without: vec!["web".parse().unwrap()],
         ..found()
     };
-    let text = told(&query(Some("x"), Extent::Fitting), long, 0);
+    let text = told(&query(Some("x"), Extent::All), missing);
+    let notes: Vec<_> = text.lines().skip(1).take(5).collect();
     assert_eq!(
-        text.lines().nth(1),
-        Some("1,234,567 bytes were cut out of the middle of long lines")
+        notes,
+        [
+            "no such run: web",
+            "5 lines in between were lost while history could not be written",
+            "1 line is kept on disk but cannot be read",
+            "1,234,567 bytes were cut out of the middle of long lines",
+            "cursor 7:3400",
+        ]
+    );
+}
+
+#[test]
+fn after_a_cursor_another_run_and_lines_that_are_gone_are_told() {
+    let after = |cursor: &str| Query {
+        after: Some(cursor.parse().unwrap()),
+        ..query(None, Extent::All)
+    };
+    let next = Found {
+        logs: vec![run(7, Some("crashed: exit code 1")), run(9, None)],
+        gone: 12,
+        ..found()
+    };
+    let text = told(&after("7:1042"), next.clone());
+    let notes: Vec<_> = text.lines().skip(1).take(2).collect();
+    assert_eq!(
+        notes,
+        [
+            "run_changed: run 7 (crashed: exit code 1) was followed by run 9 (running)",
+            "gap: 12 lines after the cursor are gone",
+        ]
+    );
+    assert_eq!(
+        line(&after("5:3"), next.clone(), 1),
+        "run_changed: run 5, which is not kept, was followed by run 7 (crashed: exit code 1), run 9 \
+         (running)"
+    );
+    let loops = Found {
+        logs: (7..40)
+            .map(|it| run(it, Some("crashed: exit code 1")))
+            .collect(),
+        ..found()
+    };
+    assert_eq!(
+        line(&after("main=7:3"), loops, 1),
+        "run_changed: main run 7 (crashed: exit code 1) was followed by 32 runs, the newest run 39 \
+         (crashed: exit code 1)"
+    );
+    let builds = Found {
+        logs: vec![build(9, Some("failed")), build(10, None)],
+        ..found()
+    };
+    assert_eq!(
+        line(&after("9:3"), builds, 1),
+        "build_changed: build 9 (failed) was followed by build 10 (building)"
+    );
+    let same = told(&after("7:3"), found());
+    assert_eq!(same.lines().nth(1), Some("cursor 7:3400"));
+    let nothing = Found {
+        kept: 0,
+        matched: 0,
+        chosen: 0,
+        shown_last: 0,
+        outside: 3_400,
+        text: String::new(),
+        ..found()
+    };
+    assert_eq!(
+        told(&after("7:3400"), nothing),
+        "main run 7 (running, dev) in /home/u/ganbot: 0 lines, showing the last 0; 0 evicted\n\
+         nothing new since 7:3400\ncursor 7:3400\n"
     );
 }
 
@@ -151,64 +266,116 @@ fn an_empty_answer_says_why_it_is_empty() {
     let nothing = Found {
         kept: 0,
         matched: 0,
-        shown: 0,
+        chosen: 0,
+        shown_last: 0,
         text: String::new(),
         ..found()
     };
-    let all = query(None, Extent::Fitting);
-    let second = |query: &Query, found: Found, hidden| {
-        let text = told(query, found, hidden);
-        text.lines().nth(1).unwrap().to_owned()
-    };
-    assert_eq!(
-        second(&all, nothing.clone(), 0),
-        "it has printed nothing yet"
-    );
+    let all = query(None, Extent::All);
+    let second = |query: &Query, found: Found| line(query, found, 1);
+    assert_eq!(second(&all, nothing.clone()), "it has printed nothing yet");
     let ended = Found {
-        ending: Some("stopped: exit code 0".to_owned()),
+        logs: vec![run(7, Some("stopped: exit code 0"))],
         ..nothing.clone()
     };
-    assert_eq!(second(&all, ended, 0), "it printed nothing");
+    assert_eq!(second(&all, ended), "it printed nothing");
+    let several = Found {
+        logs: vec![run(7, None), searched("web", Source::Run(RunId(8)), None)],
+        ..nothing.clone()
+    };
+    assert_eq!(
+        second(&all, several),
+        "none of them has printed anything yet"
+    );
     let gone = Found {
         evicted: 5_000,
         ..nothing.clone()
     };
     assert_eq!(
-        second(&all, gone, 0),
+        second(&all, gone),
         "nothing is kept any more: 5,000 lines were given up for newer output"
+    );
+    let outside = Found {
+        outside: 40,
+        ..nothing.clone()
+    };
+    assert_eq!(
+        second(&all, outside),
+        "nothing is between since and until; 40 lines are outside"
     );
     let stderr = Query {
         stream: Some(Stream::Stderr),
         ..all.clone()
     };
+    let hidden = Found {
+        hidden: 40,
+        ..nothing
+    };
     assert_eq!(
-        second(&stderr, nothing, 40),
+        second(&stderr, hidden),
         "nothing was printed on this stream; 40 lines are on stdout"
     );
+}
+
+#[test]
+fn a_search_without_matches_says_what_was_looked_for() {
     let unmatched = Found {
         matched: 0,
-        shown: 0,
+        chosen: 0,
+        shown_last: 0,
         text: String::new(),
         ..found()
     };
-    assert_eq!(
-        second(&query(Some("x"), Extent::Fitting), unmatched, 0),
-        "the pattern matches none of the 3,400 lines that are kept; it is case-sensitive unless \
-         it begins with (?i); index -2 is the one before"
-    );
+    let pattern = query(Some("x"), Extent::All);
+    let level = Query {
+        level: Some(Level::Error),
+        ..query(None, Extent::All)
+    };
+    let both = Query {
+        level: Some(Level::Error),
+        ..pattern.clone()
+    };
+    let inverted = Query {
+        matching: Matching::OtherLines,
+        ..pattern.clone()
+    };
+    for (query, words) in [
+        (
+            pattern,
+            "the pattern matches none of the 3,400 lines that are kept; it is case-sensitive unless \
+             ignore_case is true; index -2 is the one before",
+        ),
+        (
+            level,
+            "none of the 3,400 lines that are kept names this level or a worse one; index -2 is the \
+             one before",
+        ),
+        (
+            both,
+            "none of the 3,400 lines that are kept names this level or a worse one and is what the \
+             pattern asks for; index -2 is the one before",
+        ),
+        (
+            inverted,
+            "the pattern matches every one of the 3,400 lines that are kept; index -2 is the one \
+             before",
+        ),
+    ] {
+        assert_eq!(line(&query, unmatched.clone(), 1), words);
+    }
 }
 
 #[test]
 fn a_process_that_is_not_built_or_never_ran_says_so() {
     let answer = |kind, finding| LogAnswer {
-        process: "web".parse().unwrap(),
+        processes: vec!["web".parse().unwrap()],
         kind,
         finding,
     };
-    let all = query(None, Extent::Fitting);
+    let all = query(None, Extent::All);
     let npm = answer(LogKind::Builds, Finding::NothingIsBuilt(ProcessType::Npm));
     assert_eq!(
-        search(PROJECT, &all, &npm),
+        search(PROJECT, &all, MOST, &npm),
         "web in /home/u/ganbot: nothing is built for a process of type npm, so there is no build \
          log; search_logs has what it prints"
     );
@@ -240,12 +407,9 @@ fn a_process_that_is_not_built_or_never_ran_says_so() {
             text: "direnv is not installed".to_owned(),
         }],
     };
-    let never = answer(
-        LogKind::Builds,
-        Finding::NothingRecorded { now: Box::new(now) },
-    );
+    let never = answer(LogKind::Builds, Finding::NothingRecorded { now: vec![now] });
     assert_eq!(
-        search(PROJECT, &all, &never),
+        search(PROJECT, &all, MOST, &never),
         "web in /home/u/ganbot: has not come to a build yet, so there is no build log; it is \
          backing_off, next attempt in 2 s\n3 s ago: build_failed: direnv is not installed"
     );
@@ -260,8 +424,7 @@ fn a_process_that_is_not_built_or_never_ran_says_so() {
 fn a_build_that_is_older_than_the_newest_attempt_says_so() {
     let told = |reason: &str| {
         let found = Found {
-            source: Source::Build(BuildId(9)),
-            ending: Some("succeeded".to_owned()),
+            logs: vec![build(9, Some("succeeded"))],
             ..found()
         };
         let unbuilt = EventReport {
@@ -271,36 +434,45 @@ fn a_build_that_is_older_than_the_newest_attempt_says_so() {
             text: reason.to_owned(),
         };
         let finding = Finding::Log {
-            found,
-            hidden: 0,
+            found: Box::new(found),
             unbuilt: Some(unbuilt),
         };
         let answer = LogAnswer {
-            process: "main".parse().unwrap(),
+            processes: vec!["main".parse().unwrap()],
             kind: LogKind::Builds,
             finding,
         };
-        search(PROJECT, &query(Some("x"), Extent::Fitting), &answer)
+        search(PROJECT, &query(Some("x"), Extent::All), MOST, &answer)
     };
     assert_eq!(
         told("/p/.envrc is not allowed: run `direnv allow /p`"),
         "main build 9 (succeeded, dev) in /home/u/ganbot: 12 of 3,400 lines matched, showing the \
          last 12; 0 evicted\nthe newest attempt failed before cargo, 1 min 21 s ago: /p/.envrc is \
-         not allowed: run `direnv allow /p`\n * one\n * two\n"
+         not allowed: run `direnv allow /p`\ncursor 7:3400\n * one\n * two\n"
     );
     let long = told(&"ä".repeat(1_000));
-    assert_eq!(long.lines().nth(2), Some(" * one"));
+    assert_eq!(long.lines().nth(3), Some(" * one"));
     assert!(long.lines().nth(1).unwrap().ends_with("ä…"));
     assert!(long.len() < ABOVE, "{}", long.len());
 }
 
 #[test]
-fn no_answer_is_larger_than_the_hard_cap() {
+fn no_answer_is_larger_than_its_limit_and_the_last_lines_stay() {
     let flood = Found {
-        text: "ä".repeat(MOST_BYTES),
+        text: "   ä\n".repeat(MOST),
         ..found()
     };
-    let text = told(&query(None, Extent::Fitting), flood, 0);
-    assert!(text.len() <= MOST_BYTES);
-    assert!(text.ends_with("(cut here)"));
+    let text = told(&query(None, Extent::All), flood);
+    assert!((MOST - 10..=MOST).contains(&text.len()), "{}", text.len());
+    let cut = "\ncursor 7:3400\n(cut here)\n   ä\n";
+    assert!(text.contains(cut) && text.ends_with("   ä\n"));
+    let long = Found {
+        text: "ä".repeat(MOST),
+        ..found()
+    };
+    assert!(told(&query(None, Extent::All), long).len() <= MOST);
+    for most in [500, 501, 1_000, 40_000] {
+        assert!(budget(PROJECT, most) >= most / 2);
+        assert!(budget(&"x".repeat(4_000), most) >= most / 2);
+    }
 }

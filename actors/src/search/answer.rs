@@ -1,0 +1,152 @@
+//! What a search answers.
+
+use std::time::SystemTime;
+
+use crate::{
+    ids::ProcessName,
+    logs::{Source, shelf::Snapshot},
+    search::{cursor::Cursor, number},
+    spec::Mode,
+};
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Which logs were searched: by process, each process's oldest first. Where bounds were given,
+    /// only those that have lines within; but at least one of each process.
+    pub logs: Vec<Searched>,
+    /// Processes that were asked about and have no such log.
+    pub without: Vec<ProcessName>,
+    /// Lines kept in these logs, of the stream and within the bounds that were asked for.
+    pub kept: u64,
+    /// Lines that matched.
+    pub matched: u64,
+    /// Matches that were to be shown: all but for head and tail.
+    pub chosen: u64,
+    /// Of these, how many of the first ones [`Found::text`] shows before what it leaves out. None
+    /// where nothing is left out.
+    pub shown_first: u64,
+    /// How many of the last ones it shows; where nothing is left out, all.
+    pub shown_last: u64,
+    /// Lines of these logs that are gone because room is bounded.
+    pub evicted: u64,
+    /// Lines of the other stream within the bounds, where one stream was asked for.
+    pub hidden: u64,
+    /// Lines of these logs outside of the bounds, of the stream that was asked for.
+    pub outside: u64,
+    /// Lines behind the cursor that are gone.
+    pub gone: u64,
+    /// Lines within the bounds that were never kept, because history could not be written.
+    pub lost: u64,
+    /// Lines that are kept and cannot be read.
+    pub unreadable: u64,
+    /// Bytes cut out of the middle of shown lines because the lines are long.
+    pub shortened: u64,
+    /// Lines that others stand for.
+    pub collapsed: u64,
+    /// Behind the last line: what is new later is after it.
+    pub cursor: Cursor,
+    /// The lines, oldest first, each with its mark (` * ` a match, three spaces context) and a
+    /// newline; `--` between blocks that do not touch.
+    pub text: String,
+}
+
+impl Found {
+    /// How many matches are shown.
+    #[must_use]
+    pub fn shown(&self) -> u64 {
+        self.shown_first + self.shown_last
+    }
+}
+
+/// A log that was searched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Searched {
+    /// Whose.
+    pub process: ProcessName,
+    /// Which.
+    pub source: Source,
+    /// Its mode.
+    pub mode: Mode,
+    /// When it began.
+    pub began: SystemTime,
+    /// How it ended, in words (`crashed: signal 9 (SIGKILL)`, `stopped: exit code 0`, `succeeded`,
+    /// `failed`, `cancelled`); `None` while it goes on.
+    pub ending: Option<String>,
+}
+
+impl Searched {
+    pub(super) fn new(process: &ProcessName, log: &Snapshot) -> Self {
+        Self {
+            process: process.clone(),
+            source: log.source,
+            mode: log.mode,
+            began: log.began,
+            ending: log.ending.clone(),
+        }
+    }
+
+    /// How it ended, or what it does.
+    #[must_use]
+    pub fn state(&self) -> &str {
+        let under_way = match self.source {
+            Source::Run(_) => "running",
+            Source::Build(_) => "building",
+        };
+        self.ending.as_deref().unwrap_or(under_way)
+    }
+
+    /// What it is called: `run 7`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self.source {
+            Source::Run(run) => format!("run {run}"),
+            Source::Build(build) => format!("build {build}"),
+        }
+    }
+
+    /// Its number, unique among all runs or all builds of the project.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        number(self.source)
+    }
+}
+
+/// There is no such log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoSuchLog {
+    /// The process has none of that kind yet.
+    #[error("nothing was recorded yet")]
+    None,
+    /// There are some, but not that one. Its place: the indexes -`kept`..=-1 and 0..`kept` exist.
+    #[error("index {index} does not exist: {kept} are kept, so -{kept} to -1 and 0 to {} do", .kept - 1)]
+    Index {
+        /// What was asked for.
+        index: i64,
+        /// How many are kept.
+        kept: usize,
+    },
+    /// None that is kept has this number.
+    #[error("number {number} is not kept: {kept} are, from {oldest} to {newest}")]
+    Number {
+        /// What was asked for.
+        number: u64,
+        /// How many are kept.
+        kept: usize,
+        /// The lowest number that is kept.
+        oldest: u64,
+        /// The highest number that is kept.
+        newest: u64,
+    },
+    /// A cursor is of a run or build that there has not been yet.
+    #[error("the cursor names number {number}, but the newest is {newest}")]
+    Ahead {
+        /// What the cursor names.
+        number: u64,
+        /// The highest number that is kept.
+        newest: u64,
+    },
+    /// The search was abandoned because the daemon ends.
+    #[error("the daemon is shutting down")]
+    Closed,
+}
