@@ -26,12 +26,12 @@ const DAMAGES: [(&str, Damage); 8] = [
     }),
     ("index-garbage", |_, index| {
         let length = usize::try_from(fs::metadata(index).unwrap().len()).unwrap();
-        let garbage: Vec<u8> = (0..length).map(|at| (at * 7 % 251) as u8 | 1).collect();
+        let garbage: Vec<u8> = (0..=u8::MAX).cycle().skip(7).take(length).collect();
         fs::write(index, garbage).unwrap();
     }),
     ("index-garbage-behind", |_, index| {
         let mut bytes = fs::read(index).unwrap();
-        bytes.extend((0..1000).map(|at| (at * 31 % 256) as u8));
+        bytes.extend((0..=u8::MAX).cycle().take(1000));
         fs::write(index, bytes).unwrap();
     }),
     ("index-zeros-behind", |_, index| {
@@ -104,8 +104,10 @@ fn whatever_happened_to_the_files_all_lines_that_are_there_are_found() {
         };
         let there = if *name == "text-half" {
             let [log]: [PathBuf; 1] = segments(&project, name, *run).try_into().unwrap();
-            let bytes = fs::read(log).unwrap();
-            bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+            let text = fs::read_to_string(log).unwrap();
+            text.split_inclusive('\n')
+                .filter(|it| it.ends_with('\n'))
+                .count() as u64
         } else {
             LINES
         };

@@ -15,7 +15,7 @@ fn different() -> String {
     let mut text = String::new();
     for n in 1..=LINES {
         let word: String = (0..5)
-            .map(|at| char::from(b'a' + u8::try_from((n * 7919 >> at) % 26).unwrap()))
+            .map(|at| char::from(b'a' + u8::try_from(((n * 7919) >> at) % 26).unwrap()))
             .collect();
         writeln!(text, "{word} is line {n}").unwrap();
     }
