@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use super::{counted, lines, on_disk, search};
-use crate::support::{Daemon, Project, eventually};
+use crate::support::{Daemon, Project, eventually, project::shell};
 
 const KILLS: u64 = 50;
 
@@ -26,10 +26,12 @@ struct Shown {
 fn a_daemon_that_is_killed_in_a_flood_loses_no_line_that_it_had_shown() {
     let project = Project::new("killed");
     // A file and no pipe: what is in it after the kill is what somebody has seen.
-    project.config(
-        "[process.main]\ntype = \"command\"\n\
-         command = [\"seq\", \"-f\", \"numbered %.0f\", \"1\", \"1000000000\"]\n",
-    );
+    project.config(&shell(
+        "main",
+        "[ -p turn ] || mkfifo turn; touch there; read -r go < turn; rm there\n\
+         exec seq -f 'numbered %.0f' 1 1000000000",
+    ));
+    let there = project.dir().join("there");
     let mut shown = None;
     for run in 1..=KILLS {
         let path = project
@@ -41,6 +43,14 @@ fn a_daemon_that_is_killed_in_a_flood_loses_no_line_that_it_had_shown() {
         if let Some(shown) = &shown {
             nothing_is_lost(&project, &daemon, run - 1, shown);
         }
+        eventually("waits for its turn", || {
+            if there.exists() {
+                Ok(())
+            } else {
+                Err(daemon.output())
+            }
+        });
+        fs::write(project.dir().join("turn"), "go\n").unwrap();
         let answered = eventually("the flood goes on", || {
             let text = daemon.text("search_logs", &json!({"tail": 1, "run": run}));
             let number = lines(&text).last().and_then(|it| number(it));

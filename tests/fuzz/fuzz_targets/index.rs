@@ -2,33 +2,16 @@
 #![no_main]
 #![allow(dead_code, reason = "of the modules, only what reads is called")]
 
+#[path = "../../../actors/src/logs/intake.rs"]
+mod intake;
+#[path = "../../../actors/src/logs/archive/mend.rs"]
+mod mend;
+
+/// Where the modules look for their neighbours.
 mod logs {
     pub(crate) use bpm_actors::logs::{Stream, chunk};
 
-    #[path = "../../../../actors/src/logs/intake.rs"]
-    pub(crate) mod intake;
-
-    pub(crate) mod archive {
-        pub(crate) use bpm_actors::logs::archive::record;
-
-        #[path = "../../../../../actors/src/logs/archive/mend.rs"]
-        pub(crate) mod mend;
-
-        /// The lines of a log and the number behind the last one.
-        pub(crate) fn mended(
-            index: &[u8],
-            log: &std::fs::File,
-            length: u64,
-        ) -> (Vec<record::Lines>, u64) {
-            let text = mend::Text {
-                file: log,
-                length,
-                modified: 1,
-            };
-            let index = mend::mended(index, text, 1).unwrap();
-            (index.lines, index.next)
-        }
-    }
+    pub(crate) use crate::intake;
 }
 
 use std::{
@@ -39,15 +22,14 @@ use std::{
 
 use bpm_actors::{
     ids::RunId,
-    logs::{Source, Stream, chunk::LineEnd},
+    logs::{
+        Source, Stream,
+        archive::record::{self, Header, Lines, RECORD, Record, encode_ending},
+        chunk::LineEnd,
+    },
     spec::Mode,
 };
 use libfuzzer_sys::fuzz_target;
-
-use crate::logs::archive::{
-    mended,
-    record::{Header, Lines, RECORD, Record, encode_ending},
-};
 
 thread_local! {
     static LOG: RefCell<File> = RefCell::new(tempfile::tempfile().unwrap());
@@ -79,15 +61,20 @@ fuzz_target!(|data: &[u8]| {
         log.seek(SeekFrom::Start(0)).unwrap();
         log.write_all(text).unwrap();
         let length = text.len() as u64;
-        let (lines, next) = mended(&index, log, length);
+        let text = mend::Text {
+            file: log,
+            length,
+            modified: 1,
+        };
+        let index = mend::mended(&index, text, 1).unwrap();
         let (mut offset, mut number) = (0, 0);
-        for lines in lines {
+        for lines in index.lines {
             assert_eq!(u64::from(lines.offset), offset);
             assert!(lines.first >= number && lines.count > 0);
             (offset, number) = (lines.until(), lines.next());
         }
         assert_eq!(offset, length);
-        assert!(next >= number);
+        assert!(index.next >= number);
     });
 });
 

@@ -2,24 +2,24 @@
 #![no_main]
 #![allow(dead_code, reason = "of the modules, only what reads is called")]
 
-mod logs {
-    pub(crate) use bpm_actors::logs::{Stream, chunk};
+#[path = "../../../actors/src/logs/intake.rs"]
+mod intake;
+#[path = "../../../actors/src/logs/text.rs"]
+mod text;
 
-    #[path = "../../../../actors/src/logs/intake.rs"]
-    pub(crate) mod intake;
-    #[path = "../../../../actors/src/logs/text.rs"]
-    pub(crate) mod text;
+/// Where the modules look for their neighbours.
+mod logs {
+    pub(crate) use bpm_actors::logs::chunk;
 }
 
+use bpm_actors::logs::{
+    Stream,
+    chunk::{Chunk, Line, LineEnd},
+};
 use libfuzzer_sys::fuzz_target;
 use tokio::time::Instant;
 
-use crate::logs::{
-    Stream,
-    chunk::{Chunk, Line, LineEnd},
-    intake::Intake,
-    text::clean,
-};
+use crate::{intake::Intake, text::clean};
 
 fuzz_target!(|data: &[u8]| {
     let Some((&[cut, times], bytes)) = data.split_first_chunk() else {
