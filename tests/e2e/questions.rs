@@ -58,12 +58,13 @@ fn cursor(answer: &str) -> String {
     found.unwrap_or_else(|| panic!("no cursor in {answer}"))[1].to_owned()
 }
 
-/// A process that says what a test tells it to: the words of each order, a line each.
+/// A process that says what a test tells it to: the words of each order, a line each. Its fifo never
+/// ends, because it could write to it, too.
 fn echoes(name: &str) -> String {
     format!(
         "[process.{name}]\ntype = \"command\"\ncommand = [\"sh\", \"-c\", '''\n\
-         [ -p {name}.says ] || mkfifo {name}.says; touch {name}.there\n\
-         while read -r words < {name}.says; do for word in $words; do echo $word; done; done''']\n"
+         [ -p {name}.says ] || mkfifo {name}.says; exec 3<>{name}.says; touch {name}.there\n\
+         while read -r words <&3; do for word in $words; do echo $word; done; done''']\n"
     )
 }
 

@@ -62,8 +62,8 @@ fn warnings(daemon: &Daemon) -> Vec<String> {
 fn a_full_disk_costs_one_warning_and_the_history_goes_on_once_there_is_space() {
     let project = script(
         "full",
-        "[ -p turn ] || mkfifo turn; echo begins\n\
-         while read -r count < turn; do seq -f 'a line that takes its place on the disk, number %.0f' 1 $count; echo \"printed $count\"; done",
+        "[ -p turn ] || mkfifo turn; exec 3<>turn; echo begins\n\
+         while read -r count <&3; do seq -f 'a line that takes its place on the disk, number %.0f' 1 $count; echo \"printed $count\"; done",
     );
     let disk = Small::mount(&project.state_home());
     let daemon = project.start_quiet();
@@ -162,7 +162,7 @@ fn a_history_that_cannot_be_opened_costs_one_warning_and_nothing_else() {
 fn a_history_whose_folder_is_removed_under_the_daemon_stops_nobody() {
     let project = script(
         "removed",
-        "[ -p turn ] || mkfifo turn; echo begins; while read -r word < turn; do echo \"said $word\"; done",
+        "[ -p turn ] || mkfifo turn; exec 3<>turn; echo begins; while read -r word <&3; do echo \"said $word\"; done",
     );
     let daemon = project.start();
     found(&daemon, &json!({}), "begins");

@@ -155,7 +155,7 @@ fn died(name: &str, command: &str, file: &str, text: &str, last: &str) -> (Proje
 
 /// How many frames a row stands for.
 fn folded(answer: &str) -> usize {
-    let row = Regex::new(r"(?m)^\W*(\d+) more (?:stack )?frames").unwrap();
+    let row = Regex::new(r"… (\d+) more (?:stack )?frames").unwrap();
     let row = row.captures(answer);
     row.unwrap_or_else(|| panic!("nothing is folded: {answer}"))[1]
         .parse()
