@@ -12,6 +12,7 @@
 
 #[path = "swap/crash.rs"]
 mod crash;
+mod daemon;
 #[path = "swap/load.rs"]
 mod load;
 #[path = "swap/pause.rs"]

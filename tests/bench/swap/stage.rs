@@ -18,6 +18,7 @@ use nix::{
 use serde_json::{Value, json};
 
 use crate::{
+    daemon,
     program::{ADDRESS, ASKED, DELAY, FILE, HEARER, LINE},
     support::{Daemon, LIMIT, Project, pid_in},
 };
@@ -71,11 +72,7 @@ impl Stage {
             config.push_str(&process.entry(address, &hearer(&project)));
         }
         project.config(&config);
-        let mut command = Daemon::command(&project);
-        if let Some(other) = std::env::var_os("BPM") {
-            command = instead(&command, other.into());
-        }
-        let daemon = Daemon::launch(&project, command);
+        let daemon = Daemon::launch(&project, daemon::command(&project));
         for process in processes {
             daemon.until_state(process.name, "running");
         }
@@ -225,17 +222,4 @@ fn hear(project: &Project) -> Receiver<(Vec<u8>, Instant)> {
         }
     });
     receiver
-}
-
-/// The same command with another executable.
-fn instead(command: &Command, executable: PathBuf) -> Command {
-    let mut other = Command::new(executable);
-    other.args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => other.env(name, value),
-            None => other.env_remove(name),
-        };
-    }
-    other
 }

@@ -48,13 +48,21 @@ impl Daemon {
 
     /// Starts it with a command that in the end becomes the daemon, and waits until it serves.
     #[track_caller]
+    pub(crate) fn launch(project: &Project, command: Command) -> Self {
+        Self::launch_into(project, command, Stdio::piped())
+    }
+
+    /// Like [`Daemon::launch`], with a stdout of the caller's choice.
+    #[track_caller]
     #[expect(clippy::disallowed_methods, reason = "the test starts the daemon")]
-    pub(crate) fn launch(project: &Project, mut command: Command) -> Self {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub(crate) fn launch_into(project: &Project, mut command: Command, stdout: Stdio) -> Self {
+        command.stdout(stdout).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let output = Arc::new(Mutex::new(String::new()));
         let (sender, served) = mpsc::channel();
-        follow(child.stdout.take().unwrap(), output.clone(), None);
+        if let Some(pipe) = child.stdout.take() {
+            follow(pipe, output.clone(), None);
+        }
         follow(child.stderr.take().unwrap(), output.clone(), Some(sender));
         let port = served.recv_timeout(LIMIT);
         let port = port.unwrap_or_else(|_| panic!("does not serve:\n{}", output.lock().unwrap()));

@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use tempfile::TempDir;
@@ -123,6 +124,12 @@ impl Project {
     #[track_caller]
     pub(crate) fn start(&self) -> Daemon {
         Daemon::start(self, &[])
+    }
+
+    /// Like [`Project::start`], for children that print more than the test wants to see.
+    #[track_caller]
+    pub(crate) fn start_quiet(&self) -> Daemon {
+        Daemon::launch_into(self, Daemon::command(self), Stdio::null())
     }
 
     /// Like [`Project::start`], with more environment.
