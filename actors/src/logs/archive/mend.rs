@@ -111,10 +111,12 @@ impl State<'_> {
             // Records are missing. Their lines are found again if they all ended in a newline.
             let found = self.unknown(hole)?;
             let count: u64 = found.iter().map(|lines| u64::from(lines.count)).sum();
-            if count == lines.first - self.next {
-                for lines in found {
-                    self.push(lines);
-                }
+            if count > lines.first - self.next {
+                // It contradicts what is there.
+                return Ok(true);
+            }
+            for lines in found {
+                self.push(lines);
             }
         }
         self.offset = u64::from(lines.offset).min(self.text.length);
