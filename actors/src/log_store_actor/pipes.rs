@@ -118,7 +118,7 @@ impl Output {
     fn had_turn(&self, got: usize) {
         let mut pace = self.pace.get();
         pace.had_turn(got, Instant::now());
-        if pace.wait == Wait::No && pace.capacity < LARGE {
+        if pace.is_full(got) && pace.capacity < LARGE {
             // A smaller pipe only means more turns.
             let _ = fcntl_setpipe_size(&self.pipe, LARGE);
             pace.capacity = LARGE;
