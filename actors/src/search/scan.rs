@@ -13,6 +13,8 @@ use std::{
     thread,
 };
 
+use memchr::memchr;
+
 use crate::{
     logs::{
         Stream,
@@ -245,6 +247,13 @@ impl<'q> Scanner<'q> {
         let Ok(chunk) = placed.block.load() else {
             return Searched::Unreadable;
         };
+        if let Some(pattern) = self.filter.alone()
+            && chunk.is_plain()
+            && within(&chunk, &placed.lines).len() == chunk.len()
+        {
+            // Which lines they are need not be known, but where some of them are shown.
+            return Searched::Many(count(chunk.bytes(), pattern.finder()));
+        }
         let offsets = self.offsets(&chunk, placed);
         if offsets.len() <= REMEMBERED {
             Searched::Few(offsets.into())
@@ -277,6 +286,13 @@ impl<'q> Scanner<'q> {
 }
 
 impl Filter {
+    /// The pattern, where nothing else is asked of lines.
+    fn alone(&self) -> Option<&Pattern> {
+        let alone =
+            self.matching == Matching::Lines && self.level.is_none() && self.stream.is_none();
+        self.pattern.as_ref().filter(|_| alone)
+    }
+
     fn offsets<E: Fn(usize) -> usize>(
         &self,
         chunk: &Chunk,
@@ -375,6 +391,18 @@ impl Cleaned {
             self.ends.push(self.text.len());
         }
     }
+}
+
+/// How many lines of this text, each with a newline behind it, match.
+fn count(text: &[u8], finder: Finder<'_>) -> usize {
+    let (mut lines, mut start) = (0, 0);
+    while start < text.len()
+        && let Some(at) = finder.find(text, start)
+    {
+        lines += 1;
+        start = memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end + 1);
+    }
+    lines
 }
 
 /// Tells which of these lines match.
