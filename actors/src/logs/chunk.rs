@@ -189,6 +189,9 @@ impl Chunk {
         self.first + self.len() as u64
     }
 
+    /// How many lines a chunk takes: the index of many short ones is larger than they are.
+    pub const MOST_LINES: usize = 32 * 1024;
+
     /// Adds a line. The caller begins a new chunk when this one [is full](Self::takes).
     pub fn push(&mut self, line: Line<'_>, at: SystemTime) {
         self.make_writable();
@@ -232,14 +235,22 @@ impl Chunk {
     #[must_use]
     pub fn split<'b>(&self, lines: &'b [u8]) -> (&'b [u8], &'b [u8]) {
         let room = Self::FULL.saturating_sub(self.bytes.len());
-        if lines.len() <= room {
-            return (lines, &[]);
+        let fits = if lines.len() <= room {
+            lines.len()
+        } else {
+            let last = memrchr(b'\n', &lines[..room]).or_else(|| {
+                let first = || memchr(b'\n', lines);
+                self.is_empty().then(first).flatten()
+            });
+            last.map_or(0, |last| last + 1)
+        };
+        let more = Self::MOST_LINES.saturating_sub(self.len());
+        let mut ends = memchr_iter(b'\n', &lines[..fits]);
+        if ends.clone().count() <= more {
+            return lines.split_at(fits);
         }
-        let fits = memrchr(b'\n', &lines[..room]).or_else(|| {
-            let first = || memchr(b'\n', lines);
-            self.is_empty().then(first).flatten()
-        });
-        lines.split_at(fits.map_or(0, |last| last + 1))
+        let last = more.checked_sub(1).and_then(|last| ends.nth(last));
+        lines.split_at(last.map_or(0, |last| last + 1))
     }
 
     fn stamp(&mut self, at: SystemTime) {
@@ -254,7 +265,7 @@ impl Chunk {
     /// Whether a line of this length still belongs here. The first line always does.
     #[must_use]
     pub fn takes(&self, length: usize) -> bool {
-        self.is_empty() || self.bytes.len() + length < Self::FULL
+        self.is_empty() || (self.bytes.len() + length < Self::FULL && self.len() < Self::MOST_LINES)
     }
 
     /// Number of lines.
@@ -557,6 +568,32 @@ mod tests {
             let lines: Vec<_> = (0..3).map(|n| chunk.line(n).bytes).collect();
             assert_eq!((lines.len(), chunk.end(2)), (3, bytes.len()));
         }
+    }
+
+    #[test]
+    fn a_chunk_has_so_many_bytes_and_so_many_lines_at_most() {
+        let newlines = vec![b'\n'; 2 * Chunk::MOST_LINES];
+        let mut chunk = Chunk::default();
+        let (fits, rest) = chunk.split(&newlines);
+        assert_eq!(
+            (fits.len(), rest.len()),
+            (Chunk::MOST_LINES, Chunk::MOST_LINES)
+        );
+        chunk.push_all(fits, Stream::Stdout, UNIX_EPOCH);
+        assert_eq!((chunk.len(), chunk.takes(0)), (Chunk::MOST_LINES, false));
+        assert_eq!(chunk.split(rest), (&[][..], rest));
+
+        let mut long = vec![b'x'; Chunk::FULL];
+        long.extend(b"\nshort\n");
+        let first = Chunk::default();
+        assert_eq!(
+            first.split(&long).1,
+            b"short\n",
+            "the first line has its place"
+        );
+        let mut second = Chunk::default();
+        second.push_all(b"a\n", Stream::Stdout, UNIX_EPOCH);
+        assert_eq!(second.split(&long).0, b"");
     }
 
     #[test]

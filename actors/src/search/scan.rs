@@ -195,6 +195,8 @@ fn search_all(
                 return Some(searched);
             };
             searched.push((block, scanner.search(placed)));
+            // Whoever has an answer to give need not wait until the scheduler takes this processor away.
+            thread::yield_now();
         }
     };
     if blocks.len() <= FEW_BLOCKS {

@@ -30,7 +30,7 @@ pub(crate) const LONGEST_SHOWN: usize = 2_000;
 /// What lines are shortened to, at least, to show one match whose context is large.
 const SHORTEST: usize = 200;
 /// How many lines are taken from each end at most.
-const MOST_LINES: usize = 20_000;
+const MOST_LINES: usize = 8_192;
 /// How many lines are taken at first.
 const FIRST_LINES: usize = 128;
 /// The longest sign at the end of a line, in bytes.
