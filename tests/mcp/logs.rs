@@ -340,12 +340,17 @@ async fn nothing_is_built_for_npm() {
 async fn a_run_that_is_not_kept_is_an_error_that_says_which_are() {
     let missing = |search: &Search| {
         Err(match search.which {
-            Which::Index(index) => NoSuchLog::Index { index, kept: 3 },
+            Which::Index(index) => NoSuchLog::Index {
+                index,
+                kept: 3,
+                removed: None,
+            },
             Which::Number(number) => NoSuchLog::Number {
                 number,
                 kept: 3,
                 oldest: 5,
                 newest: 7,
+                removed: None,
             },
             Which::All => NoSuchLog::Ahead {
                 number: 9,

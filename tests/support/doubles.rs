@@ -152,7 +152,11 @@ impl Handler<DescribeDiagnosis> for LogDouble {
                 diagnosis: Arc::new(diagnosis()),
             }),
             WhichBuild::Index(-1) => Ok(KnownDiagnosis::UnderWay(BuildId(10))),
-            WhichBuild::Index(index) => Err(NoSuchLog::Index { index, kept: 2 }),
+            WhichBuild::Index(index) => Err(NoSuchLog::Index {
+                index,
+                kept: 2,
+                removed: None,
+            }),
             WhichBuild::Id(build) => Ok(KnownDiagnosis::Unknown(build)),
         }
     }
@@ -349,6 +353,7 @@ impl Cast {
                     kept: 1,
                     oldest: 7,
                     newest: 7,
+                    removed: None,
                 }),
                 Which::Index(_) | Which::Number(_) | Which::All => Ok(lines(search)),
             }),

@@ -93,7 +93,7 @@ impl LogStoreActor {
     /// Which builds there are is known by their logs.
     fn build_at(&self, process: &ProcessName, index: i64) -> Result<BuildId, NoSuchLog> {
         let kept = self.kept(process, LogKind::Builds);
-        at(&kept, index).map(BuildId)
+        at(&kept, index, self.removed(process, LogKind::Builds)).map(BuildId)
     }
 
     fn known(&self, process: &ProcessName, build: BuildId) -> KnownDiagnosis {
@@ -209,7 +209,11 @@ mod tests {
         let cancelled = KnownDiagnosis::Unknown(BuildId(1));
         assert_eq!(ask(WhichBuild::Index(0)).await, Ok(cancelled));
         let (index, kept) = (-4, 3);
-        let no_such = NoSuchLog::Index { index, kept };
+        let no_such = NoSuchLog::Index {
+            index,
+            kept,
+            removed: None,
+        };
         assert_eq!(ask(WhichBuild::Index(index)).await, Err(no_such));
     }
 

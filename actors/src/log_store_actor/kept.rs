@@ -7,7 +7,7 @@ use crate::{
     ids::ProcessName,
     logs::{
         LogKey,
-        archive::weave::Frozen,
+        archive::{Removed, weave::Frozen},
         shelf::{Log, Shelf},
     },
     search::{LogKind, NoSuchLog, number},
@@ -25,6 +25,11 @@ impl LogStoreActor {
         numbers.into_iter().collect()
     }
 
+    /// What was kept of a process, but is no more.
+    pub(super) fn removed(&self, process: &ProcessName, kind: LogKind) -> Option<Removed> {
+        self.archive.as_ref()?.removed(process, kind)
+    }
+
     /// A log as it is now; `None` if there is no such log. Who asked puts it together elsewhere.
     pub(super) fn freeze(&mut self, key: &LogKey) -> Option<Frozen> {
         let memory = self.log(key).map(Log::snapshot);
@@ -39,7 +44,7 @@ impl LogStoreActor {
 }
 
 /// The one of `kept` at `index`: -1 the last, 0 the first.
-pub(super) fn at(kept: &[u64], index: i64) -> Result<u64, NoSuchLog> {
+pub(super) fn at(kept: &[u64], index: i64, removed: Option<Removed>) -> Result<u64, NoSuchLog> {
     let back = || usize::try_from(index.unsigned_abs()).ok();
     let place = match usize::try_from(index) {
         Ok(place) => Some(place),
@@ -52,6 +57,7 @@ pub(super) fn at(kept: &[u64], index: i64) -> Result<u64, NoSuchLog> {
         NoSuchLog::Index {
             index,
             kept: kept.len(),
+            removed,
         }
     })
 }
@@ -62,13 +68,13 @@ mod tests {
 
     #[test]
     fn an_index_counts_from_the_oldest_or_back_from_the_newest() {
-        let found = |index| at(&[3, 5, 9], index).ok();
+        let found = |index| at(&[3, 5, 9], index, None).ok();
         assert_eq!(
             [found(0), found(2), found(-1), found(-2), found(-3)],
             [Some(3), Some(9), Some(9), Some(5), Some(3)]
         );
         let missing = [found(3), found(-4), found(i64::MAX), found(i64::MIN)];
         assert_eq!(missing, [None; 4]);
-        assert_eq!(at(&[], -1), Err(NoSuchLog::None));
+        assert_eq!(at(&[], -1, None), Err(NoSuchLog::None));
     }
 }

@@ -284,8 +284,9 @@ impl LogStoreActor {
         let (Some(&oldest), Some(&newest)) = (kept.first(), kept.last()) else {
             return Err(NoSuchLog::None);
         };
+        let removed = || self.removed(process, question.kind);
         let numbers = match question.which {
-            Which::Index(index) => vec![at(&kept, index)?],
+            Which::Index(index) => vec![at(&kept, index, removed())?],
             Which::Number(number) if kept.contains(&number) => vec![number],
             Which::Number(number) => {
                 return Err(NoSuchLog::Number {
@@ -293,6 +294,7 @@ impl LogStoreActor {
                     kept: kept.len(),
                     oldest,
                     newest,
+                    removed: removed(),
                 });
             }
             Which::All => {

@@ -702,7 +702,8 @@ async fn a_run_is_found_by_its_number_among_several_processes() {
             number: 9,
             kept: 1,
             oldest: 1,
-            newest: 1
+            newest: 1,
+            removed: None
         })
     );
 }

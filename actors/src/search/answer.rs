@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::{
     ids::ProcessName,
-    logs::{Source, shelf::Snapshot},
+    logs::{Source, archive::Removed, shelf::Snapshot},
     search::{cursor::Cursor, number},
     spec::Mode,
 };
@@ -112,6 +112,16 @@ impl Searched {
     }
 }
 
+/// What is said of logs that had to leave.
+fn gone(removed: Option<&Removed>) -> String {
+    let Some(Removed { first, last, count }) = removed else {
+        return String::new();
+    };
+    format!(
+        "; {count} older ones, from {first} to {last}, were removed ([logs] says how much is kept)"
+    )
+}
+
 /// There is no such log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoSuchLog {
@@ -119,15 +129,17 @@ pub enum NoSuchLog {
     #[error("nothing was recorded yet")]
     None,
     /// There are some, but not that one. Its place: the indexes -`kept`..=-1 and 0..`kept` exist.
-    #[error("index {index} does not exist: {kept} are kept, so -{kept} to -1 and 0 to {} do", .kept - 1)]
+    #[error("index {index} does not exist: {kept} are kept, so -{kept} to -1 and 0 to {} do{}", .kept - 1, gone(removed.as_ref()))]
     Index {
         /// What was asked for.
         index: i64,
         /// How many are kept.
         kept: usize,
+        /// Which were, but are no more.
+        removed: Option<Removed>,
     },
     /// None that is kept has this number.
-    #[error("number {number} is not kept: {kept} are, from {oldest} to {newest}")]
+    #[error("number {number} is not kept: {kept} are, from {oldest} to {newest}{}", gone(removed.as_ref()))]
     Number {
         /// What was asked for.
         number: u64,
@@ -137,6 +149,8 @@ pub enum NoSuchLog {
         oldest: u64,
         /// The highest number that is kept.
         newest: u64,
+        /// Which were kept, but are no more.
+        removed: Option<Removed>,
     },
     /// A cursor is of a run or build that there has not been yet.
     #[error("the cursor names number {number}, but the newest is {newest}")]
@@ -149,4 +163,29 @@ pub enum NoSuchLog {
     /// The search was abandoned because the daemon ends.
     #[error("the daemon is shutting down")]
     Closed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_what_had_to_leave_learns_that_it_had_to() {
+        let missing = NoSuchLog::Number {
+            number: 2,
+            kept: 3,
+            oldest: 9,
+            newest: 12,
+            removed: Some(Removed {
+                first: 1,
+                last: 8,
+                count: 4,
+            }),
+        };
+        assert_eq!(
+            missing.to_string(),
+            "number 2 is not kept: 3 are, from 9 to 12; 4 older ones, from 1 to 8, were removed \
+             ([logs] says how much is kept)"
+        );
+    }
 }

@@ -58,7 +58,8 @@ async fn what_earlier_daemons_recorded_is_found_by_its_index() {
         refused,
         Err(NoSuchLog::Index {
             index: 13,
-            kept: 13
+            kept: 13,
+            removed: None
         })
     );
 }

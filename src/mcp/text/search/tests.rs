@@ -416,6 +416,7 @@ fn a_process_that_is_not_built_or_never_ran_says_so() {
     let missing = NoSuchLog::Index {
         index: 12,
         kept: 10,
+        removed: None,
     };
     assert!(missing.to_string().contains("-10 to -1"));
 }
