@@ -134,7 +134,9 @@ async fn serve(
     let server = actix::spawn(server);
     // The server begins when it is polled, and the look for leftovers holds this thread for a moment.
     tokio::task::yield_now().await;
-    state.write_daemon_file(&url, &project)?;
+    if let Err(error) = state.write_daemon_file(&url, &project) {
+        log::warn!("{error}; the project's own tools do not find this daemon");
+    }
     log::info!("serving {url} for {}", project.display());
     log::info!("to connect Claude Code: claude mcp add --transport http bpm {url}");
 

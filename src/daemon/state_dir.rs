@@ -182,7 +182,11 @@ impl StateDir {
                 path: self.path.clone(),
                 found,
             }),
-            _ => self.write("version", format!("{VERSION}\n").as_bytes()),
+            _ => match self.write("version", format!("{VERSION}\n").as_bytes()) {
+                // The next start writes it; a full disk is no reason not to run.
+                Err(StateDirError::Io { cause, .. }) if is_full(&cause) => Ok(()),
+                written => written,
+            },
         }
     }
 
@@ -196,6 +200,14 @@ impl StateDir {
             .and_then(|()| fs::rename(&new, &path));
         written.map_err(|cause| StateDirError::Io { path, cause })
     }
+}
+
+fn is_full(cause: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(
+        cause.kind(),
+        StorageFull | QuotaExceeded | ReadOnlyFilesystem
+    )
 }
 
 /// Where the user's programs keep state. The XDG specification says to ignore a relative path.

@@ -136,6 +136,20 @@ fn a_full_disk_costs_one_warning_and_the_history_goes_on_once_there_is_space() {
 }
 
 #[test]
+fn a_daemon_starts_on_a_full_disk() {
+    let project = script("full-start", "echo here I am; exec sleep 1000");
+    let _disk = Small::mount(&project.state_home());
+    let fill = project.state_home().join("fill");
+    let all = fs::write(fill, vec![0; 8 << 20]).unwrap_err();
+    assert_eq!(all.kind(), std::io::ErrorKind::StorageFull);
+    let daemon = project.start();
+    found(&daemon, &json!({}), "here I am");
+    let main = daemon.until_state("main", "running");
+    assert_eq!(main["crashes"], 0, "{}", daemon.output());
+    daemon.stop();
+}
+
+#[test]
 fn a_history_that_cannot_be_opened_costs_one_warning_and_nothing_else() {
     let project = script("no-folder", "echo here I am; exec sleep 1000");
     let daemon = project.start();
