@@ -231,6 +231,27 @@ fn vite_shows_the_first_frames_of_each_error() {
 }
 
 #[test]
+fn what_cargo_says_is_kept_and_only_what_is_alike_shares_a_row() {
+    let text = include_str!("samples/cargo.txt");
+    let all: Vec<_> = text.lines().collect();
+    assert_eq!(
+        shown(text, Collapse::Equal),
+        all,
+        "nothing of it is equal or a trace"
+    );
+    let rows = shown(text, Collapse::Similar);
+    assert!(
+        rows.contains(&"test tests::case_… ... ok (×4)".to_owned()),
+        "{rows:#?}"
+    );
+    // Both errors are there, with their places.
+    for place in [" --> src/main.rs:2:18", " --> src/main.rs:3:18"] {
+        assert!(rows.iter().any(|row| row == place), "{rows:#?}");
+    }
+    assert_eq!(rows.len(), all.len() - 3, "{rows:#?}");
+}
+
+#[test]
 fn browsers_without_at_fold_too() {
     let frames: String = (0..12)
         .map(|n| format!("f{n}@http://localhost:5173/src/a.js:{n}:7\n"))
