@@ -51,6 +51,33 @@ pub fn level(line: &[u8]) -> Option<Level> {
         .or_else(|| of_runtime(line))
 }
 
+/// A regular expression that every line matches whose [`level()`] is at least so bad, and few others:
+/// most lines need no closer look then. `None` where most would.
+pub(crate) fn candidates(least: Level) -> Option<String> {
+    if least > Level::Warn {
+        return None;
+    }
+    let names = NAMES.iter().chain(&SHORT_NAMES);
+    let names = names.filter(|(_, level)| *level <= least);
+    let mut words: Vec<&str> = names.map(|(name, _)| *name).collect();
+    if least >= Level::Error {
+        // Of kinds and of runtimes; what has `error` in it is among the names.
+        words.extend([
+            "exception",
+            "rejection",
+            "panicked",
+            "traceback",
+            "unhandled",
+            "uncaught",
+        ]);
+    }
+    // Levels in numbers are at the beginning: of the kernel, of JSON, of glog.
+    Some(format!(
+        "(?i:{})|^[ \\t]*(?:[<{{]|[FEWI][0-9])",
+        words.join("|")
+    ))
+}
+
 /// `<3>text`
 fn of_kernel(line: &[u8]) -> Option<Level> {
     let inner = line.strip_prefix(b"<")?;

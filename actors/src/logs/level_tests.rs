@@ -3,12 +3,47 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::pattern::Pattern;
 
 #[track_caller]
 fn all(expected: Option<Level>, lines: &[&str]) {
     for line in lines {
         assert_eq!(level(line.as_bytes()), expected, "{line}");
     }
+}
+
+proptest! {
+    #[test]
+    fn whatever_has_a_level_is_a_candidate_for_it(
+        pieces in prop::collection::vec(prop::sample::select(vec![
+            "error", "ERROR", "Err", "warn", "WRN", "Warning", "fatal", "FTL", "panic", "severe", "eror", "alert",
+            "E0131 12:00:00.1 7 f.go:1] x", "W0131 12:00:00.1 7 f.go:1] x", "<3>", "<12>", "{\"level\":50,", "{\"lvl\":\"warn\"",
+            "level=", "TypeError", "IOException", "UnhandledPromiseRejectionWarning", "Traceback (most recent call last)",
+            "thread 'main' panicked at x", "Uncaught ", "npm error ", "unhandled rejection", ":", ": ", "[", "]", " ", "  ", "\t", "info", "INFO", "x",
+        ]), 1..6),
+    ) {
+        let line = pieces.concat();
+        let found = level(line.as_bytes());
+        for least in [Level::Fatal, Level::Error, Level::Warn] {
+            let candidates = Pattern::parse(&candidates(least).unwrap()).unwrap();
+            if found.is_some_and(|level| level <= least) {
+                prop_assert!(candidates.matches(line.as_bytes()), "{:?} {}", found, line);
+            }
+        }
+    }
+}
+
+#[test]
+fn most_lines_are_no_candidates() {
+    let candidates = Pattern::parse(&candidates(Level::Warn).unwrap()).unwrap();
+    for line in [
+        "2026-01-01T00:00:00Z INFO GET /item/7 200 in 3 ms",
+        "listening on 8080",
+        "",
+    ] {
+        assert!(!candidates.matches(line.as_bytes()), "{line}");
+    }
+    assert!(super::candidates(Level::Info).is_none());
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::{
     logs::{
         Stream,
         chunk::Chunk,
-        level::{Level, level},
+        level::{self, Level, level},
         text::clean,
     },
     pattern::{Finder, Pattern},
@@ -44,13 +44,21 @@ pub(crate) struct Filter {
     pattern: Option<Pattern>,
     matching: Matching,
     level: Option<Level>,
+    /// What all lines of that level match, where there is no other pattern.
+    candidates: Option<Pattern>,
     stream: Option<Stream>,
 }
 
 impl Filter {
     /// `None` if all lines are wanted.
     pub(crate) fn new(query: &Query) -> Option<Self> {
+        let candidates = match (&query.pattern, query.level) {
+            (None, Some(least)) => level::candidates(least),
+            _ => None,
+        };
         let filter = Self {
+            // It is valid; without it every line is looked at.
+            candidates: candidates.and_then(|text| Pattern::parse(&text).ok()),
             pattern: query.pattern.clone(),
             matching: query.matching,
             level: query.level,
@@ -317,7 +325,10 @@ impl Filter {
             }
         };
         match (&self.pattern, self.matching) {
-            (None, _) => lines.clone().for_each(take),
+            (None, _) => match &self.candidates {
+                Some(candidates) => matching(text, lines, candidates.finder(), &mut take),
+                None => lines.clone().for_each(take),
+            },
             (Some(pattern), Matching::Lines) => {
                 matching(text, lines, pattern.finder(), &mut take);
             }
