@@ -49,7 +49,7 @@ use crate::{
     ids::ProcessName,
     logs::{
         LogKey, Source, Stream,
-        archive::Archive,
+        archive::{Archive, Closed},
         chunk::{LineEnd, Stretch},
         passthrough::{Outlet, Passthrough},
         shelf::{Limits, Log, Moment, Shelf},
@@ -64,6 +64,9 @@ use crate::{
 pub const PATIENCE: Duration = Duration::from_millis(100);
 /// How many searches run at the same time; more wait.
 const SEARCHES: usize = 2;
+/// How many questions that need no search are answered at the same time: what they read is little, and
+/// whoever asks them does not wait for those who search.
+const LOOKS: usize = 4;
 
 /// Every line of every run and build.
 #[derive(Debug)]
@@ -74,6 +77,8 @@ pub struct LogStoreActor {
     builds: Limits,
     /// What is kept on disk.
     archive: Option<Archive>,
+    /// What is to be kept on disk, but cannot be.
+    closed: Option<Closed>,
     passthrough: Passthrough,
     shelves: HashMap<(ProcessName, LogKind), Shelf>,
     /// The logs that still take lines.
@@ -83,6 +88,7 @@ pub struct LogStoreActor {
     /// Where bytes are read to, from whichever pipe.
     buffer: Vec<u8>,
     searches: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
     diagnoses: Diagnoses,
 }
 
@@ -144,6 +150,7 @@ impl LogStoreActor {
             runs: limits,
             builds: limits,
             archive: None,
+            closed: None,
             passthrough,
             shelves: HashMap::new(),
             live: HashMap::new(),
@@ -151,6 +158,7 @@ impl LogStoreActor {
             next_pipe: PipeId::default(),
             buffer: Vec::new(),
             searches: Arc::new(Semaphore::new(SEARCHES)),
+            looks: Arc::new(Semaphore::new(LOOKS)),
             diagnoses: Diagnoses::default(),
         }
     }
@@ -169,6 +177,12 @@ impl LogStoreActor {
             archive,
             ..Self::new(passthrough)
         }
+    }
+
+    /// The same, with a history that could not be opened and is tried again.
+    #[must_use]
+    pub fn waiting_for(self, closed: Option<Closed>) -> Self {
+        Self { closed, ..self }
     }
 
     fn shelf(&mut self, process: &ProcessName, kind: LogKind) -> &mut Shelf {

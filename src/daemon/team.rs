@@ -9,7 +9,7 @@ use bpm_actors::{
     ids::Sequence,
     log_store_actor::LogStoreActor,
     logs::{
-        archive::{Archive, ArchiveLimits},
+        archive::{Archive, ArchiveLimits, Closed},
         passthrough::Passthrough,
         shelf::Limits,
     },
@@ -53,14 +53,14 @@ impl Team {
         outputs: Passthrough,
     ) -> (Self, Service) {
         let log_thread = Arbiter::new();
-        let archive = history(&config, state);
+        let (archive, closed) = history(&config, state);
         let last = archive
             .as_ref()
             .map_or((0, 0), |archive| (archive.last_run(), archive.last_build()));
         let (runs, builds) = (Sequence::after(last.0), Sequence::after(last.1));
         let memory = Limits::divided(config.logs.memory_bytes, config.processes.len());
         let logs = LogStoreActor::start_in_arbiter(&log_thread.handle(), move |_| {
-            LogStoreActor::with_archive(outputs, memory, archive)
+            LogStoreActor::with_archive(outputs, memory, archive).waiting_for(closed)
         });
         let (mode, release_at) = ModeActor::new(config.dev_timeout);
         let mode = mode.start();
@@ -194,19 +194,16 @@ impl Team {
 }
 
 /// The history on disk, where there is to be one. The daemon works without it as well.
-fn history(config: &Config, state: &StateDir) -> Option<Archive> {
+fn history(config: &Config, state: &StateDir) -> (Option<Archive>, Option<Closed>) {
     if !config.logs.disk {
-        return None;
+        return (None, None);
     }
-    let opened = Archive::open(
-        &state.path().join("logs"),
-        ArchiveLimits::from(&config.logs),
-    );
-    match opened {
-        Ok(archive) => Some(archive),
+    let (root, limits) = (state.path().join("logs"), ArchiveLimits::from(&config.logs));
+    match Archive::open(&root, limits) {
+        Ok(archive) => (Some(archive), None),
         Err(error) => {
-            log::warn!("{error}; there is no history on disk");
-            None
+            log::warn!("{error}; history is off and tried again later");
+            (None, Some(Closed::now(&root, limits)))
         }
     }
 }

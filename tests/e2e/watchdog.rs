@@ -159,5 +159,5 @@ fn what_a_killed_daemon_left_to_be_notified_at_is_removed_by_the_next() {
     let daemon = project.start();
 
     daemon.until_state("main", "running");
-    assert_eq!(left(), ["main-1"]);
+    assert_eq!(left(), ["main-3"]);
 }

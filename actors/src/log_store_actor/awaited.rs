@@ -96,9 +96,9 @@ impl Handler<AwaitLine> for LogStoreActor {
             return Answer::new(async move { look?.line(&pattern).await });
         }
         let store = ctx.address();
-        let searches = Arc::clone(&self.searches);
+        let looks = Arc::clone(&self.looks);
         Answer::new(async move {
-            let permit = searches.acquire_owned().await.ok()?;
+            let permit = looks.acquire_owned().await.ok()?;
             // Taken only now: while it waits, a search keeps nothing alive that may leave.
             let ask = Look {
                 key,

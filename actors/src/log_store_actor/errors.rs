@@ -19,9 +19,9 @@ impl Handler<DescribeErrorLines> for LogStoreActor {
         ctx: &mut Self::Context,
     ) -> Self::Result {
         let store = ctx.address();
-        let searches = Arc::clone(&self.searches);
+        let looks = Arc::clone(&self.looks);
         Answer::new(async move {
-            let Ok(permit) = searches.acquire_owned().await else {
+            let Ok(permit) = looks.acquire_owned().await else {
                 return Vec::new();
             };
             // Taken only now, as for searches: while it waits, it keeps nothing alive.

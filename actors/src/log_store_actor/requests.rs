@@ -34,6 +34,10 @@ impl Handler<OpenLog> for LogStoreActor {
         ctx: &mut Self::Context,
     ) {
         if !self.live.contains_key(&key) {
+            if self.archive.is_none() {
+                let closed = self.closed.as_mut();
+                self.archive = closed.and_then(|closed| closed.open_before(key.source));
+            }
             if let Some(archive) = &mut self.archive {
                 archive.begin(&key, mode, at);
             }
@@ -171,12 +175,13 @@ impl Handler<Search> for LogStoreActor {
 
     fn handle(&mut self, question: Search, ctx: &mut Self::Context) -> Self::Result {
         let store = ctx.address();
-        let searches = Arc::clone(&self.searches);
+        let turns = if question.query.is_choosy() {
+            Arc::clone(&self.searches)
+        } else {
+            Arc::clone(&self.looks)
+        };
         Answer::new(async move {
-            let permit = searches
-                .acquire_owned()
-                .await
-                .map_err(|_| NoSuchLog::Closed)?;
+            let permit = turns.acquire_owned().await.map_err(|_| NoSuchLog::Closed)?;
             let naming = match question.processes.as_slice() {
                 [_] => Naming::Alone,
                 _ => Naming::Named,

@@ -101,6 +101,42 @@ pub enum ArchiveError {
     },
 }
 
+/// A history that could not be opened when the daemon began.
+#[derive(Debug)]
+pub struct Closed {
+    root: PathBuf,
+    limits: ArchiveLimits,
+    /// When it is tried again.
+    until: Instant,
+}
+
+impl Closed {
+    /// The history below `root`, which could not be opened just now.
+    #[must_use]
+    pub fn now(root: &Path, limits: ArchiveLimits) -> Self {
+        Self {
+            root: root.to_owned(),
+            limits,
+            until: Instant::now() + PAUSE,
+        }
+    }
+
+    /// Tries again, where it is time, before this log begins.
+    pub(crate) fn open_before(&mut self, source: Source) -> Option<Archive> {
+        if Instant::now() < self.until {
+            return None;
+        }
+        self.until = Instant::now() + PAUSE;
+        let archive = Archive::open(&self.root, self.limits).ok()?;
+        // An earlier daemon has recorded runs of this number: the two would be taken for one.
+        if !archive.is_before(source) {
+            return None;
+        }
+        log::info!("{}: history is kept again", self.root.display());
+        Some(archive)
+    }
+}
+
 /// The history of a project.
 #[derive(Debug)]
 pub struct Archive {
@@ -173,10 +209,11 @@ impl Archive {
                 continue;
             };
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                let path = entry.path();
-                let folder = Folder::open(path.clone());
-                let folder = folder.map_err(|cause| ArchiveError::Io { path, cause })?;
-                folders.insert(name, folder);
+                // Somebody else's, perhaps; the others are of use without it.
+                match Folder::open(entry.path()) {
+                    Ok(folder) => _ = folders.insert(name, folder),
+                    Err(cause) => log::warn!("{}: {cause}; left out", entry.path().display()),
+                }
             }
         }
         let mut archive = Self {
@@ -192,6 +229,12 @@ impl Archive {
             archive.trim(&name);
         }
         Ok(archive)
+    }
+
+    /// Whether what is recorded is older than this log, so that it may stand behind it.
+    pub(crate) fn is_before(&self, source: Source) -> bool {
+        let (kind, id) = kind_and_id(source);
+        self.last(kind) < id
     }
 
     /// The highest id of a run that was ever recorded; 0 if there is none.

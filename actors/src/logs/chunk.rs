@@ -377,8 +377,13 @@ impl Chunk {
 
     /// Gives back the memory that it does not need any more.
     pub fn seal(&mut self) {
-        self.bytes.shrink_to_fit();
-        self.index.shrink_to_fit();
+        // Buffers of one size fit where others were freed; those of every size tear memory to pieces.
+        if self.bytes.len() < Self::FULL / 4 * 3 {
+            self.bytes.shrink_to_fit();
+        }
+        if self.index.len() < self.index.capacity() / 4 * 3 {
+            self.index.shrink_to_fit();
+        }
         self.stamps.shrink_to_fit();
     }
 
@@ -387,8 +392,8 @@ impl Chunk {
     pub fn like(model: &Self) -> Self {
         Self {
             first: model.next(),
-            bytes: Vec::with_capacity(model.bytes.len()),
-            index: Vec::with_capacity(model.len()),
+            bytes: Vec::with_capacity(Self::FULL),
+            index: Vec::with_capacity(model.len().next_power_of_two().min(Self::MOST_LINES)),
             ..Self::default()
         }
     }

@@ -37,8 +37,8 @@ impl Limits {
     /// program prints more than its builds.
     #[must_use]
     pub fn divided(memory_bytes: u64, processes: usize) -> (Self, Self) {
-        // Below this a shelf could not even hold the lines that are being read.
-        const LEAST: usize = 512 * 1024;
+        // Below this a shelf could hardly hold the lines that were read last.
+        const LEAST: usize = 256 * 1024;
         let memory = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
         let share = memory / processes.max(1);
         let shelf = |bytes: usize| Self {

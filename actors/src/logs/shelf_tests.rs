@@ -46,7 +46,7 @@ fn memory_is_divided_among_processes_and_most_of_it_is_for_runs() {
     let (runs, builds) = Limits::divided(64 << 20, 2);
     assert_eq!((runs.bytes, builds.bytes), (24 << 20, 8 << 20));
     let (runs, builds) = Limits::divided(1 << 20, 50);
-    assert!(runs.bytes >= 512 * 1024 && builds.bytes >= 512 * 1024);
+    assert!(runs.bytes >= 256 * 1024 && builds.bytes >= 256 * 1024);
 }
 
 #[test]

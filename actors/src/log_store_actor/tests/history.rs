@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::{
-    logs::archive::{Archive, ArchiveLimits},
+    logs::archive::{Archive, ArchiveLimits, Closed},
     spec::LogSettings,
 };
 
@@ -122,4 +122,30 @@ async fn runs_and_builds_are_counted_apart() {
         assert_eq!(found.unwrap().text, "   warning: unused\n");
     }
     assert_eq!(found(&store, -1).await.kept, 0);
+}
+
+#[actix::test]
+async fn a_history_that_could_not_be_opened_is_tried_again_when_a_run_begins() {
+    tokio::time::pause();
+    let parent = tempfile::tempdir().unwrap();
+    let root = parent.path().join("logs");
+    std::fs::write(&root, "no folder").unwrap();
+    let limits = ArchiveLimits::from(&LogSettings::default());
+    Archive::open(&root, limits).unwrap_err();
+    let passthrough = Passthrough::to_one(Box::new(io::sink())).unwrap();
+    let memory = (Limits::default(), Limits::default());
+    let store = LogStoreActor::with_archive(passthrough, memory, None)
+        .waiting_for(Some(Closed::now(&root, limits)))
+        .start();
+    let file = |n: u64| std::fs::read_to_string(root.join(format!("main/run-00000{n}.log"))).ok();
+    std::fs::remove_file(&root).unwrap();
+
+    open(&store, run(1), vec![]).await;
+    print(&store, run(1), "too early\n").await;
+    assert_eq!(file(1), None);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    open(&store, run(2), vec![]).await;
+    print(&store, run(1), "in memory\n").await;
+    print(&store, run(2), "on disk\n").await;
+    assert_eq!((file(1), file(2).as_deref()), (None, Some("on disk\n")));
 }

@@ -317,7 +317,9 @@ impl Folder {
     ) -> io::Result<()> {
         let mut runs = self.runs.size();
         let mut builds = self.builds.size();
-        while runs + builds > limits.keep_bytes {
+        // The newest file has room to grow until the next look.
+        let keep = limits.keep_bytes - limits.segment_bytes.min(limits.keep_bytes / 8);
+        while runs + builds > keep {
             let oldest = |kind| {
                 let of_kind = self.ids(kind).filter_map(|id| {
                     let volume = self.first(kind, id, live)?;
