@@ -339,6 +339,17 @@ impl Archive {
         if !live.writer.as_ref().is_some_and(takes) {
             self.start(key, first)?;
         }
+        match self.append_to(key, stretch) {
+            // Somebody removed this file; the log goes on in another one.
+            Err(Refusal { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
+                self.start(key, first)?;
+                self.append_to(key, stretch)
+            }
+            written => written,
+        }
+    }
+
+    fn append_to(&mut self, key: &LogKey, stretch: &Stretch<'_>) -> Result<(), Refusal> {
         match self.live.get_mut(key).and_then(|live| live.writer.as_mut()) {
             Some(writer) => writer.append(stretch).map_err(at(writer.path())),
             None => Ok(()),
@@ -357,7 +368,7 @@ impl Archive {
             began: live.began,
             first,
         };
-        if self.off_until.is_some() && self.lock.metadata().is_ok_and(|it| it.nlink() == 0) {
+        if self.lock.metadata().is_ok_and(|it| it.nlink() == 0) {
             // Somebody has removed the folder, and with it the lock.
             let lock = lock(&self.root).map_err(io::Error::from);
             self.lock = lock.map_err(at(&self.root))?;
