@@ -1,6 +1,6 @@
 //! How bad a line says that it is, in the forms that are usual: tracing and `env_logger`, log4j,
-//! Python's and Ruby's logging, zerolog and glog, nginx and Postgres, winston, JSON (pino, bunyan and
-//! others), logfmt, the kernel's `<3>`, compilers, and what runtimes print when something was not
+//! Python's and Ruby's logging, zerolog and glog, nginx and Postgres, winston, logrus, .NET's
+//! console, JSON (pino, bunyan, hclog and others), logfmt, the kernel's `<3>`, compilers, and what runtimes print when something was not
 //! caught.
 //!
 //! Where a line names several levels the first one counts: `INFO request failed, error: timeout` is
@@ -71,9 +71,17 @@ pub(crate) fn candidates(least: Level) -> Option<String> {
             "uncaught",
         ]);
     }
+    let cut = CUT_NAMES.iter().map(|(name, level)| (name, r"\[", level));
+    let short = DOTNET_NAMES.iter().map(|(name, level)| (name, ": ", level));
+    let forms: Vec<String> = cut
+        .chain(short)
+        .filter(|(.., level)| **level <= least)
+        .map(|(name, behind, _)| format!("|{name}{behind}"))
+        .collect();
+    let forms = forms.concat();
     // Levels in numbers are at the beginning: of the kernel, of JSON, of glog.
     Some(format!(
-        "(?i:{})|^[ \\t]*(?:[<{{]|[FEWI][0-9])",
+        "(?i:{}){forms}|^[ \\t]*(?:[<{{]|[FEWI][0-9])",
         words.join("|")
     ))
 }
@@ -171,6 +179,22 @@ const SHORT_NAMES: [(&str, Level); 6] = [
     ("TRC", Level::Trace),
 ];
 
+/// Names as logrus cuts them, which count before a time in brackets only.
+const CUT_NAMES: [(&str, Level); 5] = [
+    ("FATA", Level::Fatal),
+    ("PANI", Level::Fatal),
+    ("ERRO", Level::Error),
+    ("DEBU", Level::Debug),
+    ("TRAC", Level::Trace),
+];
+
+/// Names that .NET's console has of its own, which count before a category only.
+const DOTNET_NAMES: [(&str, Level); 3] = [
+    ("fail", Level::Error),
+    ("dbug", Level::Debug),
+    ("trce", Level::Trace),
+];
+
 /// The level with this name.
 fn named(name: &[u8]) -> Option<Level> {
     let long = NAMES
@@ -186,7 +210,7 @@ fn named(name: &[u8]) -> Option<Level> {
 
 /// Where a level may follow, in logfmt and in JSON.
 fn is_key(key: &[u8]) -> bool {
-    const KEYS: [&str; 8] = [
+    const KEYS: [&str; 9] = [
         "level",
         "lvl",
         "severity",
@@ -195,6 +219,7 @@ fn is_key(key: &[u8]) -> bool {
         "log.level",
         "severity_text",
         "@l",
+        "@level",
     ];
     KEYS.iter()
         .any(|known| key.eq_ignore_ascii_case(known.as_bytes()))
@@ -266,10 +291,14 @@ struct Word<'a> {
 impl Word<'_> {
     fn level(&self) -> Option<Level> {
         let Some(level) = named(self.text) else {
-            return self.of_value().or_else(|| self.of_kind());
+            return self
+                .of_value()
+                .or_else(|| self.of_kind())
+                .or_else(|| self.of_logrus())
+                .or_else(|| self.of_dotnet());
         };
         let stands_like_one = self.is_in_brackets()
-            || (self.is_in_capitals() && self.is_field())
+            || (self.is_in_capitals() && (self.is_field() || self.is_before_time()))
             || self.is_before_colon(level);
         stands_like_one.then_some(level)
     }
@@ -383,6 +412,48 @@ impl Word<'_> {
         let value = value.strip_prefix(b"\"").unwrap_or(value);
         let end = value.iter().position(|byte| !is_letter(*byte));
         named(&value[..end.unwrap_or(value.len())])
+    }
+
+    /// `ERRO[0000] text`
+    fn of_logrus(&self) -> Option<Level> {
+        let (_, level) = CUT_NAMES
+            .iter()
+            .find(|(known, _)| self.text == known.as_bytes())?;
+        self.is_before_time().then_some(*level)
+    }
+
+    /// Whether seconds, of which logrus writes four digits at least, or a time follow in brackets:
+    /// `WARN[0000] text`, `WARN[2026-01-01T00:00:00Z] text`.
+    fn is_before_time(&self) -> bool {
+        let opens = self.before.last().is_none_or(|byte| b" \t|".contains(byte));
+        let Some(inner) = self.after.strip_prefix(b"[").filter(|_| opens) else {
+            return false;
+        };
+        let Some(end) = inner.iter().take(40).position(|&byte| byte == b']') else {
+            return false;
+        };
+        let is_time = end >= 4 && inner[..4].iter().all(u8::is_ascii_digit);
+        let is_followed_by_space = inner.get(end + 1).is_none_or(u8::is_ascii_whitespace);
+        is_time && is_followed_by_space && self.count < MOST_WORDS
+    }
+
+    /// `fail: Category.Name[0]`, at the beginning or behind a time.
+    fn of_dotnet(&self) -> Option<Level> {
+        let (_, level) = DOTNET_NAMES
+            .iter()
+            .find(|(known, _)| self.text == known.as_bytes())?;
+        let opens = self.before.last().is_none_or(|byte| b" \t|".contains(byte));
+        let begins = self.last.is_empty()
+            || self.gap.trim_ascii() != b""
+            || self.last.iter().any(u8::is_ascii_digit);
+        let category = self.after.strip_prefix(b": ")?;
+        let is_name = |byte: &u8| is_letter(*byte) || b".+`-".contains(byte);
+        let end = category.iter().position(|byte| !is_name(byte))?;
+        let event = category[end..].strip_prefix(b"[")?;
+        let digits = event.strip_prefix(b"-").unwrap_or(event);
+        let length = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+        let has_event = length > 0 && digits[length] == b']';
+        (opens && begins && end > 0 && has_event).then_some(*level)
     }
 
     /// `TypeError: text`, `java.io.IOException: text`, `DeprecationWarning: text`, and without the

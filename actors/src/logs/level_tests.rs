@@ -19,7 +19,9 @@ proptest! {
             "error", "ERROR", "Err", "warn", "WRN", "Warning", "fatal", "FTL", "panic", "severe", "eror", "alert",
             "E0131 12:00:00.1 7 f.go:1] x", "W0131 12:00:00.1 7 f.go:1] x", "<3>", "<12>", "{\"level\":50,", "{\"lvl\":\"warn\"",
             "level=", "TypeError", "IOException", "UnhandledPromiseRejectionWarning", "Traceback (most recent call last)",
-            "thread 'main' panicked at x", "Uncaught ", "npm error ", "unhandled rejection", ":", ": ", "[", "]", " ", "  ", "\t", "info", "INFO", "x",
+            "thread 'main' panicked at x", "Uncaught ", "npm error ", "unhandled rejection",
+            "ERRO", "WARN", "FATA", "PANI", "ERRO[0000] x", "FATA[0012] x", "WARN[0000] x", "[0000]", "{\"@level\":\"error\"", "{\"@level\":\"warn\"",
+            "fail", "fail: ", "fail: A.B[0]", "crit: A.B[0]", "warn: A.B[0]", "A.B[13]", ":", ": ", "[", "]", " ", "  ", "\t", "info", "INFO", "x",
         ]), 1..6),
     ) {
         let line = pieces.concat();
@@ -131,6 +133,82 @@ fn errors_of_json_loggers_are_recognised() {
             r#"{"level"#,
             r#"{"a":"\"#,
             "{",
+        ],
+    );
+}
+
+#[test]
+fn levels_that_logrus_cuts_are_recognised() {
+    all(
+        Some(Level::Error),
+        &[
+            "ERRO[0000] no",
+            "ERRO[12345]",
+            "ERRO[2026-01-01T00:00:00Z] no",
+            "web-1  | ERRO[0000] no",
+        ],
+    );
+    all(Some(Level::Fatal), &["FATA[0000] no", "PANI[0000] no"]);
+    all(Some(Level::Warn), &["WARN[0000] error: no"]);
+    all(Some(Level::Info), &["INFO[0000] error: no"]);
+    all(Some(Level::Debug), &["DEBU[0000] error: no"]);
+    all(Some(Level::Trace), &["TRAC[0000] error: no"]);
+    all(
+        None,
+        &[
+            "ERRO",
+            "ERRO no",
+            "ERRO[0] no",
+            "ERRO[x000] no",
+            "ERRO[0000",
+            "xERRO[0000] no",
+            "a.ERRO[0000] no",
+            "erro[0000] no",
+            "WARN[0000]=1",
+        ],
+    );
+}
+
+#[test]
+fn levels_of_hclog_and_of_dotnet_are_recognised() {
+    all(
+        Some(Level::Error),
+        &[
+            r#"{"@level":"error","@message":"no"}"#,
+            r#"{"@timestamp":"t","@module":"m","@level":"error"}"#,
+            "fail: Microsoft.AspNetCore.Server.Kestrel[13]",
+            "fail: App[0] no",
+            "12:00:00 fail: App.List`1[-1] no",
+            "web-1  | fail: App[0]",
+            "fail: my-app[0]",
+        ],
+    );
+    all(
+        Some(Level::Warn),
+        &[
+            r#"{"@level":"warn","@message":"error: no"}"#,
+            "warn: App[0]",
+            "warn: App[0] error: no",
+        ],
+    );
+    all(Some(Level::Fatal), &["crit: App[0]"]);
+    all(Some(Level::Info), &["info: App[0] error: no"]);
+    all(Some(Level::Debug), &["dbug: App[0] error: no"]);
+    all(Some(Level::Trace), &["trce: App[0] error: no"]);
+    all(
+        None,
+        &[
+            "fail",
+            "fail: 0",
+            "fail: no",
+            "fail: App",
+            "fail: App[",
+            "fail: App[]",
+            "fail: App[x]",
+            "fail: [0]",
+            "pass 3, failed fail:App[0]",
+            "it may fail: App[0]",
+            "x-fail: App[0]",
         ],
     );
 }

@@ -243,15 +243,15 @@ fn common(numbers: &[&str]) -> String {
     if others.iter().all(|other| other == first) {
         return (*first).to_owned();
     }
-    let letters = |text: &str| text.bytes().take_while(u8::is_ascii_alphabetic).count();
-    let prefix = &first[..letters(first)];
-    let units = first.bytes().rev().take_while(u8::is_ascii_alphabetic);
-    let suffix = &first[first.len() - units.count()..];
+    // Units may have letters of other alphabets: `µs`.
+    let no_letter = |letter: char| !letter.is_alphabetic();
+    let prefix = &first[..first.find(no_letter).unwrap_or(first.len())];
+    let suffix = first.rsplit(no_letter).next().unwrap_or_default();
     // An id has letters as well, and those that are equal by chance say nothing.
     let is_unit = |number: &&str| {
         let middle = number.strip_prefix(prefix);
         let middle = middle.and_then(|rest| rest.strip_suffix(suffix));
-        middle.is_some_and(|it| !it.bytes().any(|byte| byte.is_ascii_alphabetic()))
+        middle.is_some_and(|it| !it.contains(char::is_alphabetic))
     };
     if numbers.iter().all(is_unit) {
         format!("{prefix}{DIFFERENT}{suffix}")

@@ -86,6 +86,16 @@ fn what_is_equal_in_all_lines_stays_in_their_template() {
 }
 
 #[test]
+fn durations_and_dates_share_a_row() {
+    let text = "took 15µs ok\ntook 7µs ok\ntook 12µs ok\n";
+    assert_eq!(shown(text, Collapse::Similar), ["took …µs ok (×3)"]);
+    let text = "took 1.2s ok\ntook 300ms ok\ntook 2m 3s ok\ntook 15µs ok\n";
+    assert_eq!(shown(text, Collapse::Similar), ["took … ok (×4)"]);
+    let text = "Mon Nov 23 up\nTue Nov 24 up\nTue Dec  1 up\n";
+    assert_eq!(shown(text, Collapse::Similar), ["… up (×3)"]);
+}
+
+#[test]
 fn lines_of_numbers_alone_stay_and_equal_ones_are_counted() {
     assert_eq!(
         shown("1\n2\n3\n3\nx\nx\nx\n", Collapse::Similar),
@@ -478,6 +488,33 @@ fn line() -> impl Strategy<Value = String> {
 
 fn collapse() -> impl Strategy<Value = Collapse> {
     prop::sample::select(vec![Collapse::Nothing, Collapse::Equal, Collapse::Similar])
+}
+
+proptest! {
+    // Each case has many lines.
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn lines_that_differ_in_uuids_share_a_row(
+        ids in prop::collection::vec("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", 500),
+    ) {
+        let text: String = ids.iter().map(|id| format!("user {id}: gone\n")).collect();
+        prop_assert_eq!(shown(&text, Collapse::Similar), ["user …: gone (×500)"]);
+    }
+
+    #[test]
+    fn lines_that_differ_in_ids_of_letters_share_a_row(
+        ids in prop::collection::vec(prop_oneof![
+            // As a UUID of any version, the worst that there may be.
+            "[a-f]{8}-[a-f]{4}-[a-f]{4}-[a-f]{4}-[a-f]{12}",
+            "[0-9]{8}-[a-f]{4}-[0-9]{4}-[a-f]{4}-[a-f]{12}",
+            "[0-9]{7}",
+            "[a-f]{7,40}".prop_filter("a word", |id| !["acceded", "decaded", "defaced", "effaced", "facaded"].contains(&id.as_str())),
+        ], 50),
+    ) {
+        let text: String = ids.iter().map(|id| format!("at {id} gone\n")).collect();
+        prop_assert_eq!(shown(&text, Collapse::Similar), ["at … gone (×50)"]);
+    }
 }
 
 proptest! {
