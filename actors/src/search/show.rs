@@ -338,7 +338,8 @@ impl Chooser<'_, '_> {
         let around = self.around(track, place);
         let overhead = self.style.around() + SIGN;
         // Says that context is missing, before and behind.
-        let room = self.budget.saturating_sub(2 * NOTE + note.len());
+        let notes = if around.len() > 1 { 2 * NOTE } else { 0 };
+        let room = self.budget.saturating_sub(notes + note.len());
         let Some(own) = room.checked_sub(overhead).filter(|&own| own >= FEWEST) else {
             let text = if note.len() <= self.budget {
                 note
