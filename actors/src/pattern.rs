@@ -20,6 +20,7 @@ use regex_syntax::{
 pub struct Pattern {
     line: meta::Regex,
     buffer: Option<meta::Regex>,
+    case: Case,
 }
 
 /// Whether capitals and small letters differ.
@@ -75,7 +76,19 @@ impl Pattern {
         } else {
             Some(compile(&within_lines(&hir))?)
         };
-        Ok(Self { line, buffer })
+        // Where the pattern says `(?i)` or has no letters, nothing is different without case.
+        let ignoring = parse(parser.case_insensitive(true), text).ok();
+        let case = match ignoring {
+            Some(ignoring) if ignoring != hir => Case::Counts,
+            Some(_) | None => Case::Ignored,
+        };
+        Ok(Self { line, buffer, case })
+    }
+
+    /// Whether it could match more if case were ignored.
+    #[must_use]
+    pub fn case(&self) -> Case {
+        self.case
     }
 
     /// Whether this one line matches.
@@ -211,6 +224,11 @@ mod tests {
             assert_eq!(pattern.matches(b"ERROR"), found.is_some());
             found.is_some()
         };
+        let case = |pattern, case| Pattern::parse_in(pattern, case).unwrap().case();
+        assert_eq!(case("error", Case::Counts), Case::Counts);
+        assert_eq!(case("error", Case::Ignored), Case::Ignored);
+        assert_eq!(case("(?i)error", Case::Counts), Case::Ignored);
+        assert_eq!(case(r"^\d+$", Case::Counts), Case::Ignored);
         assert!(!matches("error", Case::Counts));
         assert!(matches("error", Case::Ignored));
         assert!(matches("(?i)error", Case::Counts));

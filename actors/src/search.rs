@@ -23,7 +23,7 @@ mod view;
 
 use std::sync::atomic::AtomicBool;
 
-pub use self::answer::{Found, NoSuchLog, Searched};
+pub use self::answer::{Beyond, Found, NoSuchLog, Searched};
 use self::{
     bound::{Bound, Bounds},
     cursor::{Cursor, Position},
@@ -262,8 +262,14 @@ pub(crate) fn search(
     let mut tally = Tally::default();
     let mut tracks = Vec::with_capacity(asked.len());
     let filter = Filter::new(query);
+    let mut places = Vec::with_capacity(asked.len());
     for Asked { process, logs } in asked {
-        let bounds = query.bounds(process);
+        let mut bounds = query.bounds(process);
+        if let Some((beyond, place)) = Beyond::of(process, logs, &bounds) {
+            bounds.after = Some(place);
+            tally.beyond.push(beyond);
+        }
+        places.push(bounds.after);
         let ranged = ranged(logs, &bounds);
         tally.add(&ranged, &bounds, query.stream);
         let mut view = View::new(ranged, query.stream);
@@ -273,7 +279,7 @@ pub(crate) fn search(
     let mut tracks = Tracks(tracks);
     tracks.choose(query.extent, cancelled)?;
     let page = show(&mut tracks, naming, query, cancelled)?;
-    Some(tally.found(&tracks, naming, query, page))
+    Some(tally.found(&tracks, naming, &places, page))
 }
 
 /// The lines of each log within the bounds. Logs that have none are left out, but not all of them.
@@ -309,6 +315,7 @@ struct Tally {
     lost: u64,
     /// All lines of the logs, of the stream.
     of_stream: u64,
+    beyond: Vec<Beyond>,
 }
 
 impl Tally {
@@ -335,12 +342,18 @@ impl Tally {
         }
     }
 
-    fn found(self, tracks: &Tracks<'_>, naming: Naming, query: &Query, page: Page) -> Found {
+    /// By process: `places` are those behind which lines were wanted.
+    fn found(
+        self,
+        tracks: &Tracks<'_>,
+        naming: Naming,
+        places: &[Option<Position>],
+        page: Page,
+    ) -> Found {
         let sum = |count: fn(&View<'_>) -> u64| tracks.0.iter().map(|it| count(&it.view)).sum();
         let kept: u64 = sum(|view| view.total() as u64);
         let both: u64 = sum(|view| view.of_both_streams() as u64);
-        let cursor = tracks.0.iter().filter_map(|track| {
-            let after = query.after.as_ref().and_then(|it| it.of(track.name));
+        let cursor = tracks.0.iter().zip(places).filter_map(|(track, &after)| {
             let end: Option<Position> = track.view.end().max(after);
             Some((track.name.clone(), end?))
         });
@@ -359,6 +372,8 @@ impl Tally {
             evicted: self.evicted,
             hidden: both.saturating_sub(kept),
             outside: self.of_stream.saturating_sub(kept),
+            has_older: false,
+            beyond: self.beyond,
             gone: self.gone,
             lost: self.lost,
             unreadable: tracks.0.iter().map(|it| it.view.unreadable()).sum(),

@@ -11,7 +11,7 @@ use bpm_actors::{
     },
 };
 
-use super::{arguments::Arguments, server::Refused, text, tools};
+use super::{arguments::Arguments, server::Refused, tools};
 use crate::service::LogQuestion;
 
 /// What is asked, and how long the answer may be, in bytes.
@@ -23,7 +23,6 @@ pub(super) struct Asked {
 /// Reads the arguments of a search.
 pub(super) fn asked(
     kind: LogKind,
-    project: &str,
     now: SystemTime,
     mut arguments: Arguments,
 ) -> Result<Asked, Refused> {
@@ -89,7 +88,8 @@ pub(super) fn asked(
             Some(true) => Detail::Place,
             Some(false) | None => Detail::Text,
         },
-        budget: text::budget(project, most),
+        // How much stands above the log is known with the names of the processes.
+        budget: most,
     };
     let question = LogQuestion {
         processes,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bpm_actors::{
+    ids::ProcessName,
     pattern::{BadPattern, Pattern},
     restart::Asker,
     search::LogKind,
@@ -194,7 +195,10 @@ impl Server {
 
     async fn search(&self, kind: LogKind, arguments: Arguments) -> Result<CallToolResult, Refused> {
         let project = self.service.project();
-        let Asked { question, most } = asked(kind, project, (self.clock)(), arguments)?;
+        let Asked { mut question, most } = asked(kind, (self.clock)(), arguments)?;
+        let processes = self.service.searched(&question)?;
+        let names = processes.iter().map(ProcessName::as_str);
+        question.query.budget = text::budget(project, names, most);
         let query = question.query.clone();
         let answer = self.service.search(question).await?;
         let text = text::search(project, &query, most, &answer);

@@ -79,8 +79,8 @@ impl Service {
             query,
         } = question;
         let members = self.named(&processes)?;
-        let has_logs = |it: &&Member| kind == LogKind::Runs || it.kind == ProcessType::Rust;
-        let asked: Vec<&Member> = members.iter().copied().filter(has_logs).collect();
+        let asked = members.iter().copied().filter(|it| has_logs(it, kind));
+        let asked: Vec<&Member> = asked.collect();
         let names = |members: &[&Member]| members.iter().map(|it| it.name.clone()).collect();
         let answer = |members: &[&Member], finding| LogAnswer {
             processes: names(members),
@@ -129,6 +129,16 @@ impl Service {
         Ok(answer(&asked, Finding::Log { found, unbuilt }))
     }
 
+    /// The processes whose logs a question is about.
+    ///
+    /// # Errors
+    /// When a process is unknown.
+    pub fn searched(&self, question: &LogQuestion) -> Result<Vec<ProcessName>, ServiceError> {
+        let members = self.named(&question.processes)?.into_iter();
+        let searched = members.filter(|it| has_logs(it, question.kind));
+        Ok(searched.map(|it| it.name.clone()).collect())
+    }
+
     /// The processes with these names, in the order of the file; all where none is named.
     fn named(&self, names: &[String]) -> Result<Vec<&Member>, ServiceError> {
         if names.is_empty() {
@@ -144,6 +154,11 @@ impl Service {
         let is_named = |member: &&Member| named.iter().any(|it| it.name == member.name);
         Ok(self.members().iter().filter(is_named).collect())
     }
+}
+
+/// Whether a process can have logs of this kind.
+fn has_logs(process: &Member, kind: LogKind) -> bool {
+    kind == LogKind::Runs || process.kind == ProcessType::Rust
 }
 
 /// Whether a cursor does not say of which process it is.

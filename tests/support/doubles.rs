@@ -608,6 +608,8 @@ pub(crate) fn lines(search: &Search) -> Found {
         evicted: 0,
         hidden: 0,
         outside: 0,
+        has_older: false,
+        beyond: Vec::new(),
         gone: 0,
         lost: 0,
         unreadable: 0,

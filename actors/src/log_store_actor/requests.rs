@@ -191,6 +191,7 @@ impl Handler<Search> for LogStoreActor {
             let gathered = store.send(Gather(question)).await;
             let mut gathered = gathered.map_err(|_| NoSuchLog::Closed)??;
             let without = std::mem::take(&mut gathered.without);
+            let has_older = gathered.has_older;
             let abandoned = Arc::new(AtomicBool::new(false));
             let asker = Abandons(Arc::clone(&abandoned));
             let work = tokio::task::spawn_blocking(move || {
@@ -201,7 +202,11 @@ impl Handler<Search> for LogStoreActor {
             let found = work.await.ok().flatten();
             drop(asker);
             let found = found.ok_or(NoSuchLog::Closed)?;
-            Ok(Found { without, ..found })
+            Ok(Found {
+                without,
+                has_older,
+                ..found
+            })
         })
     }
 }
@@ -227,6 +232,8 @@ struct Gathered {
     frozen: Vec<(ProcessName, Vec<Frozen>)>,
     /// Processes that have no such log.
     without: Vec<ProcessName>,
+    /// The newest log of one process was asked for, and an older one is kept.
+    has_older: bool,
 }
 
 impl Gathered {
@@ -270,10 +277,15 @@ impl Handler<Gather> for LogStoreActor {
         if frozen.is_empty() {
             return Err(refusal);
         }
+        let has_older = match (question.processes.as_slice(), question.which) {
+            ([only], Which::Index(-1)) => self.kept(only, question.kind).len() > 1,
+            _ => false,
+        };
         Ok(Gathered {
             question,
             frozen,
             without,
+            has_older,
         })
     }
 }

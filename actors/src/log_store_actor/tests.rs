@@ -311,6 +311,9 @@ async fn a_dying_run_keeps_its_last_words_while_the_next_one_already_prints() {
     drop(new);
     crash(&store, 2).await;
     assert_eq!(last_lines(&store, run(2)).await, ["second run"]);
+    // Only of the newest one it is said that an older one is kept.
+    assert!(found(&store, -1).await.has_older);
+    assert!(!found(&store, -2).await.has_older);
     assert_eq!(
         found(&store, -2).await.logs[0].ending.as_deref(),
         Some("crashed: signal 9 (SIGKILL)")

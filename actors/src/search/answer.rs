@@ -5,7 +5,11 @@ use std::time::SystemTime;
 use crate::{
     ids::ProcessName,
     logs::{Source, archive::Removed, shelf::Snapshot},
-    search::{cursor::Cursor, number},
+    search::{
+        bound::Bounds,
+        cursor::{Cursor, Position},
+        number,
+    },
     spec::Mode,
 };
 
@@ -34,6 +38,10 @@ pub struct Found {
     pub hidden: u64,
     /// Lines of these logs outside of the bounds, of the stream that was asked for.
     pub outside: u64,
+    /// Whether an older log is kept, where the newest one of one process was asked for.
+    pub has_older: bool,
+    /// The places of the cursor that there are not, of which all that is kept was searched.
+    pub beyond: Vec<Beyond>,
     /// Lines behind the cursor that are gone.
     pub gone: u64,
     /// Lines within the bounds that were never kept, because history could not be written.
@@ -56,6 +64,40 @@ impl Found {
     #[must_use]
     pub fn shown(&self) -> u64 {
         self.shown_first + self.shown_last
+    }
+}
+
+/// A cursor names a line that its run or build does not have: the number was given to another one
+/// once, or lines were lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beyond {
+    /// Whose.
+    pub process: ProcessName,
+    /// What the cursor names.
+    pub cursor: Position,
+    /// The last line that there was.
+    pub last: u64,
+}
+
+impl Beyond {
+    /// With the place from which lines are wanted instead: before the first one. Kept as it is, such
+    /// a cursor would hide all lines until there are as many.
+    pub(super) fn of(
+        process: &ProcessName,
+        logs: &[Snapshot],
+        bounds: &Bounds<'_>,
+    ) -> Option<(Self, Position)> {
+        let cursor = bounds.after?;
+        let log = logs
+            .iter()
+            .find(|log| number(log.source) == cursor.number)?;
+        let last = log.parts.last().map_or(log.evicted, |it| it.next() - 1);
+        let beyond = Self {
+            process: process.clone(),
+            cursor,
+            last,
+        };
+        (cursor.line > last).then_some((beyond, Position { line: 0, ..cursor }))
     }
 }
 

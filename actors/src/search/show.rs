@@ -72,10 +72,13 @@ pub(crate) fn show(
         // What was looked for is as likely at the beginning; of all lines the last ones count.
         share: if query.is_choosy() { 3 } else { 5 },
         naming,
+        is_brief: false,
         style,
         cancelled,
         tracks,
     };
+    // Lines are worth more than cursors that take most of the room.
+    chooser.is_brief = chooser.longest_note() > query.budget / 2;
     chooser.show()
 }
 
@@ -86,6 +89,8 @@ struct Chooser<'a, 'b> {
     /// Which part of the room the first lines get, where not all fit.
     share: usize,
     naming: Naming,
+    /// What is left out is only counted.
+    is_brief: bool,
     style: Style,
     cancelled: &'a AtomicBool,
     tracks: &'a mut Tracks<'b>,
@@ -280,6 +285,9 @@ impl Chooser<'_, '_> {
     fn note(&self, count: usize, after: &Cursor, until: &Cursor) -> String {
         let what = self.things(count);
         let count = grouped(count as u64);
+        if self.is_brief {
+            return format!("… {count} {what} left out: a larger max_bytes shows more …\n");
+        }
         format!(
             "… {count} {what} left out; after_cursor \"{after}\" with until \"{until}\" fetches them …\n"
         )
@@ -330,7 +338,8 @@ impl Chooser<'_, '_> {
         let around = self.around(track, place);
         let overhead = self.style.around() + SIGN;
         // Says that context is missing, before and behind.
-        let room = self.budget.saturating_sub(2 * NOTE + note.len());
+        let notes = if around.len() > 1 { 2 * NOTE } else { 0 };
+        let room = self.budget.saturating_sub(notes + note.len());
         let Some(own) = room.checked_sub(overhead).filter(|&own| own >= FEWEST) else {
             let text = if note.len() <= self.budget {
                 note

@@ -305,6 +305,27 @@ fn one_match_that_is_too_large_is_reduced_and_says_by_how_much() {
 }
 
 #[test]
+fn where_cursors_of_many_processes_would_take_the_room_what_is_left_out_is_only_counted() {
+    let asked = |place| Asked {
+        process: format!("service-{place}").parse().unwrap(),
+        logs: vec![out(&["a line of a log"; 50])],
+    };
+    let asked: Vec<_> = (0..20).map(asked).collect();
+    for budget in [150, 300, 1_000] {
+        let query = query("", 0, Extent::All, budget);
+        let found = search(&asked, Naming::Named, &query, &AtomicBool::new(false)).unwrap();
+        assert!(found.text.len() <= budget, "{budget}: {}", found.text);
+        let left_out = grouped(1_000 - found.shown());
+        let note = format!("… {left_out} lines left out: a larger max_bytes shows more …\n");
+        assert!(
+            found.shown() > 0 && found.text.contains(&note),
+            "{}",
+            found.text
+        );
+    }
+}
+
+#[test]
 fn an_empty_log_and_a_tiny_budget_give_an_empty_text() {
     assert_eq!(ask(&out(&[]), &query("a", 3, Extent::All, 100)).text, "");
     for budget in 0..200 {

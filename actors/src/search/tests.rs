@@ -23,6 +23,8 @@ struct Plain {
     track: usize,
     number: u64,
     line: u64,
+    /// The last line of its run.
+    last: u64,
     at: u64,
     stream: Stream,
     text: String,
@@ -62,11 +64,15 @@ fn kept(processes: &[Vec<RunOf>]) -> (Vec<Asked>, Vec<Plain>) {
                     track,
                     number,
                     line: next,
+                    last: 0,
                     at,
                     stream: *stream,
                     text: text.clone(),
                 });
             }
+            let last = parts.last().unwrap().next() - 1;
+            let own = all.iter_mut().rev().take(lines.len());
+            own.for_each(|line: &mut Plain| line.last = last);
             let parts = parts.into_iter().filter(|chunk| !chunk.is_empty());
             logs.push(Snapshot {
                 source: Source::Run(RunId(number)),
@@ -98,6 +104,12 @@ fn is_behind(line: &Plain, cursor: &Cursor) -> bool {
         .is_none_or(|cursor| position > cursor)
 }
 
+/// Whether the run of a line has no such line as the cursor names.
+fn is_beyond(line: &Plain, cursor: &Cursor) -> bool {
+    let cursor = cursor.of(&name(line.track));
+    cursor.is_some_and(|it| it.number == line.number && it.line > line.last)
+}
+
 fn is_within(line: &Plain, query: &Query) -> bool {
     let since = match &query.since {
         Some(Bound::Time(since)) => time(line.at) >= *since,
@@ -112,7 +124,7 @@ fn is_within(line: &Plain, query: &Query) -> bool {
         None => true,
     };
     let after = query.after.as_ref();
-    since && until && after.is_none_or(|after| is_behind(line, after))
+    since && until && after.is_none_or(|after| is_behind(line, after) || is_beyond(line, after))
 }
 
 fn is_wanted(line: &Plain, query: &Query, pattern: Option<&regex::Regex>) -> bool {
@@ -462,4 +474,42 @@ fn a_cancelled_search_has_no_answer() {
         search(&asked, Naming::Alone, &Query::default(), &cancelled),
         None
     );
+}
+
+#[test]
+fn a_cursor_beyond_the_end_of_its_run_shows_all_of_it_and_what_follows() {
+    let lines = |count: usize| {
+        let line = (false, 1, Stream::Stdout, "a".to_owned());
+        (0, vec![line; count])
+    };
+    let ask = |runs: &[RunOf], after: &str, until: Option<&str>| {
+        let (asked, _) = kept(&[runs.to_vec()]);
+        let query = Query {
+            after: Some(after.parse().unwrap()),
+            until: until.map(|it| Bound::Cursor(it.parse().unwrap())),
+            ..Query::default()
+        };
+        search(&asked, Naming::Alone, &query, &AtomicBool::new(false)).unwrap()
+    };
+    let beyond = |line, last| Beyond {
+        process: name(0),
+        cursor: Position { number: 1, line },
+        last,
+    };
+    let found = ask(&[lines(10)], "1:284", None);
+    assert_eq!((found.kept, found.gone), (10, 0));
+    assert_eq!(found.beyond, [beyond(284, 10)]);
+    assert_eq!(found.cursor.to_string(), "1:10");
+    let later = ask(&[lines(10), lines(2)], "1:11", None);
+    assert_eq!((later.kept, later.beyond), (12, vec![beyond(11, 10)]));
+    assert_eq!(later.cursor.to_string(), "3:2");
+    let empty = ask(&[lines(0)], "1:3", None);
+    assert_eq!((empty.kept, empty.beyond), (0, vec![beyond(3, 0)]));
+    assert_eq!(empty.cursor.to_string(), "1:0");
+
+    let at_the_end = ask(&[lines(10)], "1:10", None);
+    assert_eq!((at_the_end.kept, at_the_end.beyond), (0, vec![]));
+    assert_eq!(at_the_end.cursor.to_string(), "1:10");
+    let earlier = ask(&[lines(10)], "1:5", Some("1:3"));
+    assert_eq!(earlier.cursor.to_string(), "1:5");
 }

@@ -3,9 +3,11 @@
 
 use bpm_actors::{
     logs::Stream,
+    pattern::Case,
     report::EventReport,
     search::{
-        Found, LogKind, Matching, Query, Searched,
+        Beyond, Found, LogKind, Matching, Query, Searched,
+        bound::Bound,
         cursor::{Cursor, Position},
     },
 };
@@ -20,6 +22,8 @@ use crate::{
 const MOST_REASON: usize = 600;
 /// How many later runs are named.
 const MOST_RUNS: usize = 3;
+/// Of how many processes it is told what followed the run of the cursor.
+const MOST_CHANGES: usize = 3;
 
 /// Why the newest build is not the newest attempt.
 pub(in crate::mcp::text) fn newer_attempt(event: &EventReport) -> String {
@@ -37,7 +41,9 @@ pub(super) fn notes(query: &Query, answer: &LogAnswer, found: &Found) -> Vec<Str
         let of_one = found
             .logs
             .chunk_by(|one, other| one.process == other.process);
-        notes.extend(of_one.filter_map(|logs| changed(query, answer.kind, logs)));
+        notes.extend(found.beyond.iter().map(|it| beyond(query, answer.kind, it)));
+        let changes = of_one.filter_map(|logs| changed(query, answer.kind, logs));
+        notes.extend(few(changes.collect(), answer.kind));
         if found.gone > 0 {
             let lines = count(found.gone, "line", "lines");
             let are = if found.gone == 1 { "is" } else { "are" };
@@ -75,6 +81,37 @@ pub(super) fn notes(query: &Query, answer: &LogAnswer, found: &Found) -> Vec<Str
         }
     }
     notes
+}
+
+/// The first changes, and how many more there are: of many processes they would leave no room.
+fn few(mut changes: Vec<String>, kind: LogKind) -> Vec<String> {
+    let more = changes.len().saturating_sub(MOST_CHANGES);
+    if more > 0 {
+        changes.truncate(MOST_CHANGES);
+        let one = one(kind);
+        let of = count(more as u64, "more process", "more processes");
+        changes.push(format!("{one}_changed: also of {of}"));
+    }
+    changes
+}
+
+/// Says that the cursor names a line that there is not.
+fn beyond(query: &Query, kind: LogKind, beyond: &Beyond) -> String {
+    let Beyond {
+        process,
+        cursor,
+        last,
+    } = beyond;
+    let name = match query.after {
+        Some(Cursor::Several(_)) => format!("{process}="),
+        Some(Cursor::One(_)) | None => String::new(),
+    };
+    let (one, number) = (one(kind), cursor.number);
+    let lines = count(*last, "line", "lines");
+    format!(
+        "cursor {name}{cursor} is beyond the end of {one} {number}, which has {lines}: it is of \
+         another {one} {number}, or what it had was lost; all of it counts as new"
+    )
 }
 
 /// Says that the run of the cursor is over.
@@ -125,16 +162,19 @@ fn one(kind: LogKind) -> &'static str {
 fn unmatched(query: &Query, found: &Found) -> String {
     let lines = count(found.kept, "line that is kept", "lines that are kept");
     let bounded = query.since.is_some() || query.until.is_some() || query.after.is_some();
-    let where_else = if bounded || found.logs.len() > 1 {
-        ""
-    } else {
+    let where_else = if found.has_older && !bounded {
         "; index -2 is the one before"
+    } else {
+        ""
     };
     match (&query.pattern, query.matching, query.level) {
-        (Some(_), Matching::Lines, None) => format!(
-            "the pattern matches none of the {lines}; it is case-sensitive unless ignore_case is \
-             true{where_else}"
-        ),
+        (Some(pattern), Matching::Lines, None) => {
+            let case = match pattern.case() {
+                Case::Counts => "; it is case-sensitive unless ignore_case is true",
+                Case::Ignored => "",
+            };
+            format!("the pattern matches none of the {lines}{case}{where_else}")
+        }
         (Some(_), Matching::OtherLines, None) => {
             format!("the pattern matches every one of the {lines}{where_else}")
         }
@@ -146,11 +186,31 @@ fn unmatched(query: &Query, found: &Found) -> String {
     }
 }
 
+/// Whether no line of any process can be behind the one cursor and not behind the other.
+fn is_behind(answer: &LogAnswer, after: &Cursor, until: &Cursor) -> bool {
+    let mut processes = answer.processes.iter();
+    processes.all(|process| match (after.of(process), until.of(process)) {
+        (Some(after), Some(until)) => until <= after,
+        _ => false,
+    })
+}
+
 fn emptiness(query: &Query, answer: &LogAnswer, found: &Found) -> String {
     if let Some(cursor) = &query.after
         && found.hidden == 0
+        && found.beyond.is_empty()
     {
-        return format!("nothing new since {cursor}");
+        return match &query.until {
+            Some(Bound::Cursor(until)) if is_behind(answer, cursor, until) => format!(
+                "until {until} is not behind after_cursor {cursor}: the bounds leave nothing \
+                 between them"
+            ),
+            Some(_) => format!("nothing is between after_cursor {cursor} and until"),
+            None if query.since.is_some() => {
+                format!("nothing is behind both after_cursor {cursor} and since")
+            }
+            None => format!("nothing new since {cursor}"),
+        };
     }
     if found.hidden > 0 {
         let lines = count(found.hidden, "line is", "lines are");

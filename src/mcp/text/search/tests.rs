@@ -3,7 +3,7 @@ use bpm_actors::{
     logs::level::Level,
     pattern::Pattern,
     report::{Connections, EventKind, EventReport, LastBuild, ProcessReport, StateName},
-    search::{Matching, NoSuchLog},
+    search::{Beyond, Matching, NoSuchLog, bound::Bound, cursor::Position},
     spec::{Mode, ProcessType},
 };
 
@@ -16,7 +16,7 @@ fn query(pattern: Option<&str>, extent: Extent) -> Query {
     Query {
         pattern: pattern.map(|it| Pattern::parse(it).unwrap()),
         extent,
-        budget: budget(PROJECT, MOST),
+        budget: budget(PROJECT, ["main"].into_iter(), MOST),
         ..Query::default()
     }
 }
@@ -51,6 +51,8 @@ fn found() -> Found {
         evicted: 0,
         hidden: 0,
         outside: 0,
+        has_older: false,
+        beyond: Vec::new(),
         gone: 0,
         lost: 0,
         unreadable: 0,
@@ -320,6 +322,7 @@ fn an_empty_answer_says_why_it_is_empty() {
 #[test]
 fn a_search_without_matches_says_what_was_looked_for() {
     let unmatched = Found {
+        has_older: true,
         matched: 0,
         chosen: 0,
         shown_last: 0,
@@ -464,8 +467,8 @@ fn no_answer_is_larger_than_its_limit_and_the_last_lines_stay() {
         ..found()
     };
     let text = told(&query(None, Extent::All), flood);
-    assert!((MOST - 10..=MOST).contains(&text.len()), "{}", text.len());
-    let cut = "\ncursor 7:3400\n(cut here)\n   ä\n";
+    assert!((MOST - 70..=MOST).contains(&text.len()), "{}", text.len());
+    let cut = " rows cut here; a larger max_bytes shows them)\n   ä\n";
     assert!(text.contains(cut) && text.ends_with("   ä\n"));
     let long = Found {
         text: "ä".repeat(MOST),
@@ -473,7 +476,231 @@ fn no_answer_is_larger_than_its_limit_and_the_last_lines_stay() {
     };
     assert!(told(&query(None, Extent::All), long).len() <= MOST);
     for most in [500, 501, 1_000, 40_000] {
-        assert!(budget(PROJECT, most) >= most / 2);
-        assert!(budget(&"x".repeat(4_000), most) >= most / 2);
+        assert!(budget(PROJECT, ["main"].into_iter(), most) >= most / 2);
+        assert!(budget(&"x".repeat(4_000), ["main"].into_iter(), most) >= most / 2);
     }
+}
+
+/// So many processes with long names, each with 200 lines, asked about together.
+fn many(processes: usize, log: &str) -> Found {
+    let name = |it: usize| format!("service-number-{it:02}");
+    let logs = (0..processes).map(|it| searched(&name(it), Source::Run(RunId(7)), None));
+    let places: Vec<_> = (0..processes)
+        .map(|it| format!("{}=7:200", name(it)))
+        .collect();
+    Found {
+        logs: logs.collect(),
+        kept: processes as u64 * 200,
+        matched: processes as u64 * 200,
+        chosen: processes as u64 * 200,
+        cursor: places.join(",").parse().unwrap(),
+        text: log.to_owned(),
+        ..found()
+    }
+}
+
+fn told_within(query: &Query, found: Found, most: usize) -> String {
+    let answer = LogAnswer {
+        processes: found.logs.iter().map(|it| it.process.clone()).collect(),
+        kind: LogKind::Runs,
+        finding: Finding::Log {
+            found: Box::new(found),
+            unbuilt: None,
+        },
+    };
+    search(PROJECT, query, most, &answer)
+}
+
+#[test]
+fn the_cursor_of_many_processes_is_whole_and_their_first_line_is_short() {
+    for (processes, most) in [(6, 500), (40, 2_000), (40, 16_000), (2, 500), (100, 40_000)] {
+        let found = many(processes, "");
+        let names = found.logs.iter().map(|it| it.process.as_str());
+        let room = budget(PROJECT, names, most);
+        assert!(room > 100, "{processes} in {most}: {room}");
+        let found = many(processes, &"   x\n".repeat(room / 5));
+        let cursor = format!("\ncursor {}\n", found.cursor);
+        let text = told_within(&query(None, Extent::All), found, most);
+        assert!(text.contains(&cursor), "{text}");
+        assert!(text.len() <= most, "{}: {text}", text.len());
+        assert!(!text.contains(" cut here"), "{text}");
+        assert!(text.ends_with("   x\n"), "{text}");
+    }
+    let text = told_within(&query(None, Extent::All), many(40, "   x\n"), 1_500);
+    assert_eq!(
+        text.lines().next(),
+        Some(
+            "40 processes (service-number-00, service-number-01, service-number-02, …) in \
+             /home/u/ganbot: 8,000 lines, showing the last 12; 0 evicted"
+        )
+    );
+}
+
+#[test]
+fn where_only_the_cursor_has_room_the_lines_are_counted_above_it() {
+    let found = Found {
+        shown_last: 0,
+        ..many(40, "")
+    };
+    let names = found.logs.iter().map(|it| it.process.as_str());
+    assert_eq!(budget(PROJECT, names, 500), 0);
+    let cursor = format!("cursor {}", found.cursor);
+    let text = told_within(&query(None, Extent::All), found.clone(), 500);
+    let lines: Vec<_> = text.lines().collect();
+    let head = "40 processes: 8,000 lines, showing the last 0; 0 evicted";
+    assert_eq!(lines, [head, &cursor]);
+    let text = told_within(&query(None, Extent::All), found, 1_500);
+    let note = "… 8,000 lines left out: a larger max_bytes shows more …";
+    assert_eq!(text.lines().nth(1), Some(note));
+    assert_eq!(text.lines().nth(2), Some(&*cursor));
+}
+
+#[test]
+fn notes_of_many_processes_are_counted_where_they_would_take_the_room() {
+    let ended = |it: usize| searched(&format!("p{it}"), Source::Run(RunId(7)), Some("stopped"));
+    let next = |it: usize| searched(&format!("p{it}"), Source::Run(RunId(90)), None);
+    let places: Vec<_> = (0..40).map(|it| format!("p{it}=7:3")).collect();
+    let after = Query {
+        after: Some(places.join(",").parse().unwrap()),
+        ..query(None, Extent::All)
+    };
+    let found = Found {
+        logs: (0..40).flat_map(|it| [ended(it), next(it)]).collect(),
+        gone: 3,
+        ..found()
+    };
+    let text = told_within(&after, found.clone(), MOST);
+    let notes: Vec<_> = text.lines().skip(1).take(6).collect();
+    assert_eq!(
+        notes,
+        [
+            "run_changed: p0 run 7 (stopped) was followed by run 90 (running)",
+            "run_changed: p1 run 7 (stopped) was followed by run 90 (running)",
+            "run_changed: p2 run 7 (stopped) was followed by run 90 (running)",
+            "run_changed: also of 37 more processes",
+            "gap: 3 lines after the cursor are gone",
+            "cursor 7:3400",
+        ]
+    );
+    let lines = "   x\n".repeat(40);
+    let text = told_within(
+        &after,
+        Found {
+            text: lines,
+            ..found
+        },
+        500,
+    );
+    assert!(text.len() <= 500, "{text}");
+    assert!(
+        text.contains(" more notes do not fit\ncursor 7:3400\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("   x\n"), "{text}");
+}
+
+#[test]
+fn long_notes_leave_the_cursor_whole_and_what_is_cut_is_counted() {
+    let found = Found {
+        text: " * one\n".repeat(34),
+        ..found()
+    };
+    let unbuilt = EventReport {
+        at: "2026-11-23T10:00:00Z".parse().unwrap(),
+        age_seconds: 81.2,
+        kind: EventKind::BuildFailed,
+        text: "ä".repeat(1_000),
+    };
+    let answer = LogAnswer {
+        processes: vec!["main".parse().unwrap()],
+        kind: LogKind::Builds,
+        finding: Finding::Log {
+            found: Box::new(found),
+            unbuilt: Some(unbuilt),
+        },
+    };
+    let text = search(PROJECT, &query(Some("x"), Extent::All), 500, &answer);
+    assert!(text.len() <= 500, "{text}");
+    assert!(text.contains("…\ncursor 7:3400\n"), "{text}");
+    let shown = text.matches(" * one\n").count();
+    assert!(
+        shown == 34 || text.contains(&format!("({} rows cut here; ", 34 - shown)),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_hint_is_given_only_where_it_leads_somewhere() {
+    let unmatched = Found {
+        matched: 0,
+        chosen: 0,
+        shown_last: 0,
+        text: String::new(),
+        ..found()
+    };
+    let ignoring = Query {
+        pattern: Some(Pattern::parse("(?i)x").unwrap()),
+        ..query(None, Extent::All)
+    };
+    assert_eq!(
+        line(&ignoring, unmatched.clone(), 1),
+        "the pattern matches none of the 3,400 lines that are kept"
+    );
+    assert_eq!(
+        line(&query(Some("x"), Extent::All), unmatched, 1),
+        "the pattern matches none of the 3,400 lines that are kept; it is case-sensitive unless \
+         ignore_case is true"
+    );
+}
+
+#[test]
+fn a_cursor_that_names_no_line_and_bounds_without_room_are_told() {
+    let after = |after: &str, until: Option<&str>| Query {
+        after: Some(after.parse().unwrap()),
+        until: until.map(|it| Bound::Cursor(it.parse().unwrap())),
+        ..query(None, Extent::All)
+    };
+    let beyond = |number, line, last| Beyond {
+        process: "main".parse().unwrap(),
+        cursor: Position { number, line },
+        last,
+    };
+    let other = Found {
+        beyond: vec![beyond(7, 284, 10)],
+        ..found()
+    };
+    let words = "7:284 is beyond the end of run 7, which has 10 lines: it is of another run 7, or \
+                 what it had was lost; all of it counts as new";
+    assert_eq!(
+        line(&after("7:284", None), other.clone(), 1),
+        format!("cursor {words}")
+    );
+    assert_eq!(
+        line(&after("main=7:284", None), other, 1),
+        format!("cursor main={words}")
+    );
+    let nothing = Found {
+        kept: 0,
+        matched: 0,
+        chosen: 0,
+        shown_last: 0,
+        text: String::new(),
+        ..found()
+    };
+    let empty = Found {
+        beyond: vec![beyond(7, 3, 0)],
+        ..nothing.clone()
+    };
+    assert_eq!(
+        line(&after("7:3", None), empty, 2),
+        "it has printed nothing yet"
+    );
+    assert_eq!(
+        line(&after("7:5", Some("7:5")), nothing.clone(), 1),
+        "until 7:5 is not behind after_cursor 7:5: the bounds leave nothing between them"
+    );
+    assert_eq!(
+        line(&after("7:5", Some("7:6")), nothing, 1),
+        "nothing is between after_cursor 7:5 and until"
+    );
 }
