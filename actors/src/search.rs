@@ -31,7 +31,7 @@ use self::{
     scan::{Filter, scan},
     show::show,
     track::{Track, Tracks},
-    view::{Ranged, View, lost_between},
+    view::{Ranged, Recent, View, lost_between},
 };
 use crate::{
     ids::ProcessName,
@@ -263,7 +263,8 @@ pub(crate) fn search(
     let mut tracks = Vec::with_capacity(asked.len());
     let filter = Filter::new(query);
     let mut places = Vec::with_capacity(asked.len());
-    for Asked { process, logs } in asked {
+    let recent = Recent::default();
+    for (nth, Asked { process, logs }) in asked.iter().enumerate() {
         let mut bounds = query.bounds(process);
         if let Some((beyond, place)) = Beyond::of(process, logs, &bounds) {
             bounds.after = Some(place);
@@ -272,7 +273,7 @@ pub(crate) fn search(
         places.push(bounds.after);
         let ranged = ranged(logs, &bounds);
         tally.add(&ranged, &bounds, query.stream);
-        let mut view = View::new(ranged, query.stream);
+        let mut view = View::new(ranged, query.stream, recent.clone(), nth);
         let matches = scan(&mut view, filter.clone(), cancelled)?;
         tracks.push(Track::new(process, view, matches));
     }

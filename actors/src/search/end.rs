@@ -1,5 +1,7 @@
 //! Matches that were taken from one end of a selection, and how much room they need.
 
+use std::rc::Rc;
+
 use crate::search::{
     page::{Line, Style, Written},
     track::{Taken, Tracks},
@@ -19,6 +21,8 @@ pub(super) struct End {
     pub(super) taken: Taken,
     /// From the end inwards.
     pub(super) lines: Vec<Line>,
+    /// How many bytes of text they take. Text that lines share counts once.
+    pub(super) held: usize,
     /// From the end inwards.
     pub(super) units: Vec<Unit>,
     /// By process: how far its lines were taken; nothing beyond is taken twice.
@@ -46,7 +50,7 @@ pub(super) enum Progress {
     More,
     /// All matches were taken.
     All,
-    /// The next match has too much context.
+    /// The next match has too much context or text.
     TooLarge,
 }
 
@@ -56,6 +60,7 @@ impl End {
             side: Side::Front,
             taken: Taken::nothing(tracks),
             lines: Vec::new(),
+            held: 0,
             units: Vec::new(),
             covered: vec![0; tracks.0.len()],
             limit: tracks.0.iter().map(|it| it.view.total()).collect(),
@@ -69,11 +74,22 @@ impl End {
             side: Side::Back,
             taken: front.taken.clone(),
             lines: Vec::new(),
+            held: 0,
             units: Vec::new(),
             covered: front.limit.clone(),
             limit: front.covered.clone(),
             state: Progress::More,
         }
+    }
+
+    /// Takes a line. A line that shares a row with the one before it shares its text as well, so that
+    /// many equal lines cost little.
+    pub(super) fn push(&mut self, mut line: Line, style: &Style) {
+        match self.lines.last() {
+            Some(last) if style.are_one(last, &line) => line.text = Rc::clone(&last.text),
+            _ => self.held += line.text.len(),
+        }
+        self.lines.push(line);
     }
 
     /// Gives back all but so many matches.

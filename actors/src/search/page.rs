@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     ops::Range,
+    rc::Rc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -56,7 +57,7 @@ pub(crate) struct Line {
     pub(crate) position: Position,
     pub(crate) at: SystemTime,
     pub(crate) stream: Stream,
-    pub(crate) text: String,
+    pub(crate) text: Rc<str>,
     /// How many bytes were left out of it.
     pub(crate) cut: usize,
 }
@@ -128,6 +129,16 @@ impl Style {
     /// Whether lines were looked for.
     pub(crate) fn is_choosy(&self) -> bool {
         self.is_choosy
+    }
+
+    /// Whether two lines, one taken after the other, are equal and can share a row.
+    pub(crate) fn are_one(&self, one: &Line, other: &Line) -> bool {
+        let group = |line: &Line| (line.track, line.log, line.stream, line.cut);
+        self.collapse != Collapse::Nothing
+            && one.cut == 0
+            && group(one) == group(other)
+            && !(self.has_context && one.place.abs_diff(other.place) != 1)
+            && one.text == other.text
     }
 
     /// At most what stands around the text of a line, in bytes.

@@ -108,64 +108,28 @@ impl Plan<'_> {
             self.equal(lines);
             return;
         }
-        let mut skeletons = lines.clone().map(|at| self.skeleton(at)).peekable();
+        let all = self.lines;
+        // Up to where there are rows; where a run begins; what comes next.
         let mut done = lines.start;
-        let mut runs = Vec::new();
-        while let Some(first) = skeletons.next() {
-            let mut run = vec![first];
-            let is_next = |next: &Skeleton, run: &[Skeleton]| {
-                let (before, at) = (done + run.len() - 1, done + run.len());
-                self.lines[before].matched == self.lines[at].matched && run[0].is_like(next)
-            };
-            while let Some(next) = skeletons.next_if(|next| is_next(next, &run)) {
-                run.push(next);
+        let mut start = lines.start;
+        let mut next = all[lines.clone()].first().map(|it| (it, skeleton(it.text)));
+        while let Some((first, skeleton)) = next.take() {
+            let mut run = Run::new(first, skeleton);
+            let mut end = start + 1;
+            while end < lines.end && next.is_none() {
+                match run.take(&all[end]) {
+                    Ok(()) => end += 1,
+                    Err(skeleton) => next = Some((&all[end], skeleton)),
+                }
             }
-            let end = done + run.len();
-            runs.push((done..end, self.template(done, &run)));
-            done = end;
-        }
-        let mut done = lines.start;
-        for (run, template) in runs {
-            if let Some(template) = template {
-                self.equal(done..run.start);
-                done = run.end;
-                self.push(run, RowKind::Alike(template));
+            if let Some(template) = run.template(end - start) {
+                self.equal(done..start);
+                self.push(start..end, RowKind::Alike(template));
+                done = end;
             }
+            start = end;
         }
         self.equal(done..lines.end);
-    }
-
-    fn skeleton(&self, at: usize) -> Skeleton {
-        Skeleton::of(self.lines[at].text.trim_ascii().as_bytes())
-    }
-
-    /// What the lines from `first` on have in common, if they may share a row and are not equal.
-    fn template(&self, first: usize, run: &[Skeleton]) -> Option<String> {
-        let texts = &self.lines[first..first + run.len()];
-        let text = texts.first()?.text;
-        let worth_it = run.len() >= FEWEST_ALIKE && run[0].has_words();
-        if !worth_it || texts.iter().all(|other| other.text == text) {
-            return None;
-        }
-        let start = text.len() - text.trim_ascii_start().len();
-        let mut template = String::with_capacity(text.len());
-        let mut done = 0;
-        for (nth, place) in run[0].places().iter().enumerate() {
-            let (place, end) = (start + place.start, start + place.end);
-            template.push_str(text.get(done..place)?);
-            let numbers: Vec<_> = texts
-                .iter()
-                .zip(run)
-                .filter_map(|(line, skeleton)| {
-                    let place = skeleton.places().get(nth)?;
-                    line.text.trim_ascii().get(place.clone())
-                })
-                .collect();
-            template.push_str(&common(&numbers));
-            done = end;
-        }
-        template.push_str(text.get(done..)?);
-        Some(template)
     }
 
     /// Lines of one group of which only equal ones share a row.
@@ -234,29 +198,136 @@ impl Plan<'_> {
     }
 }
 
-/// The number, time or id itself where all are equal; else a sign for what differs, with the letters
-/// before and behind it that all have: `…ms`.
-fn common(numbers: &[&str]) -> String {
-    let Some((first, others)) = numbers.split_first() else {
-        return DIFFERENT.to_owned();
-    };
-    if others.iter().all(|other| other == first) {
-        return (*first).to_owned();
+fn skeleton(text: &str) -> Skeleton {
+    Skeleton::of(text.trim_ascii().as_bytes())
+}
+
+/// Lines that follow each other and say the same. Their skeletons are not kept: that of a long line
+/// full of numbers is many times as large as the line.
+struct Run<'a> {
+    first: &'a Candidate<'a>,
+    last: &'a str,
+    skeleton: Skeleton,
+    are_equal: bool,
+    /// What the lines have in common in each place of the skeleton.
+    numbers: Vec<Numbers<'a>>,
+}
+
+impl<'a> Run<'a> {
+    fn new(first: &'a Candidate<'a>, skeleton: Skeleton) -> Self {
+        Self {
+            first,
+            last: first.text,
+            skeleton,
+            are_equal: true,
+            numbers: Vec::new(),
+        }
     }
-    // Units may have letters of other alphabets: `µs`.
-    let no_letter = |letter: char| !letter.is_alphabetic();
-    let prefix = &first[..first.find(no_letter).unwrap_or(first.len())];
-    let suffix = first.rsplit(no_letter).next().unwrap_or_default();
-    // An id has letters as well, and those that are equal by chance say nothing.
-    let is_unit = |number: &&str| {
+
+    /// Takes a line if it is like the others; gives back its skeleton if not.
+    fn take(&mut self, line: &'a Candidate<'a>) -> Result<(), Skeleton> {
+        let is_wanted = self.first.matched == line.matched;
+        // Cheap, and most often so.
+        if is_wanted && self.last == line.text {
+            return Ok(());
+        }
+        let skeleton = skeleton(line.text);
+        if !is_wanted || !self.skeleton.is_like(&skeleton) {
+            return Err(skeleton);
+        }
+        self.last = line.text;
+        // Equal to the first one again: nothing new either.
+        if line.text == self.first.text {
+            return Ok(());
+        }
+        if self.are_equal {
+            self.are_equal = false;
+            let text = self.first.text.trim_ascii();
+            let places = self.skeleton.places().iter();
+            self.numbers = places
+                .map(|place| Numbers::new(text.get(place.clone()).unwrap_or_default()))
+                .collect();
+        }
+        let text = line.text.trim_ascii();
+        for (numbers, place) in self.numbers.iter_mut().zip(skeleton.places()) {
+            numbers.add(text.get(place.clone()).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// What its lines, of which there are so many, have in common, if they may share a row and are not
+    /// equal.
+    fn template(&self, count: usize) -> Option<String> {
+        if self.are_equal || count < FEWEST_ALIKE || !self.skeleton.has_words() {
+            return None;
+        }
+        let text = self.first.text;
+        let start = text.len() - text.trim_ascii_start().len();
+        let mut template = String::with_capacity(text.len());
+        let mut done = 0;
+        for (numbers, place) in self.numbers.iter().zip(self.skeleton.places()) {
+            let (place, end) = (start + place.start, start + place.end);
+            template.push_str(text.get(done..place)?);
+            numbers.write(&mut template);
+            done = end;
+        }
+        template.push_str(text.get(done..)?);
+        Some(template)
+    }
+}
+
+/// Numbers, times or ids that stand in the same place of several lines.
+struct Numbers<'a> {
+    first: &'a str,
+    are_equal: bool,
+    /// They differ in digits only, not in the letters before and behind them.
+    are_units: bool,
+}
+
+impl<'a> Numbers<'a> {
+    fn new(first: &'a str) -> Self {
+        let mut numbers = Self {
+            first,
+            are_equal: true,
+            are_units: true,
+        };
+        numbers.are_units = numbers.is_unit(first);
+        numbers
+    }
+
+    fn add(&mut self, other: &str) {
+        self.are_equal = self.are_equal && self.first == other;
+        self.are_units = self.are_units && self.is_unit(other);
+    }
+
+    /// The letters before and behind the first one.
+    fn letters(&self) -> (&'a str, &'a str) {
+        let first = self.first;
+        // Units may have letters of other alphabets: `µs`.
+        let no_letter = |letter: char| !letter.is_alphabetic();
+        let prefix = &first[..first.find(no_letter).unwrap_or(first.len())];
+        (prefix, first.rsplit(no_letter).next().unwrap_or_default())
+    }
+
+    /// An id has letters as well, and those that are equal by chance say nothing.
+    fn is_unit(&self, number: &str) -> bool {
+        let (prefix, suffix) = self.letters();
         let middle = number.strip_prefix(prefix);
         let middle = middle.and_then(|rest| rest.strip_suffix(suffix));
         middle.is_some_and(|it| !it.contains(char::is_alphabetic))
-    };
-    if numbers.iter().all(is_unit) {
-        format!("{prefix}{DIFFERENT}{suffix}")
-    } else {
-        DIFFERENT.to_owned()
+    }
+
+    /// The number, time or id itself where all are equal; else a sign for what differs, with the
+    /// letters before and behind it that all have: `…ms`.
+    fn write(&self, template: &mut String) {
+        if self.are_equal {
+            template.push_str(self.first);
+        } else if self.are_units {
+            let (prefix, suffix) = self.letters();
+            template.extend([prefix, DIFFERENT, suffix]);
+        } else {
+            template.push_str(DIFFERENT);
+        }
     }
 }
 

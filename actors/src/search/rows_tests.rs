@@ -560,3 +560,67 @@ proptest! {
         prop_assert_eq!(once, texts);
     }
 }
+
+/// What runs of lines have in common, found with all lines and their skeletons at hand.
+fn naive(lines: &[Candidate<'_>]) -> Vec<Option<String>> {
+    let is_next = |one: &Candidate<'_>, other: &Candidate<'_>| {
+        one.matched == other.matched && skeleton(one.text).is_like(&skeleton(other.text))
+    };
+    let template = |run: &[Candidate<'_>]| {
+        let (text, first) = (run[0].text, skeleton(run[0].text));
+        if run.len() < 3 || !first.has_words() || run.iter().all(|line| line.text == text) {
+            return None;
+        }
+        let trimmed = text.trim_ascii();
+        let (before, behind) = text.split_once(trimmed)?;
+        let (mut template, mut done) = (before.to_owned(), 0);
+        for (nth, place) in first.places().iter().enumerate() {
+            let number = |line: &Candidate<'_>| {
+                let place = skeleton(line.text).places()[nth].clone();
+                line.text.trim_ascii()[place].to_owned()
+            };
+            let numbers: Vec<_> = run.iter().map(number).collect();
+            let parts = |number: &str| {
+                let digits = number.find(|it: char| it.is_ascii_digit())?;
+                let end = number.rfind(|it: char| it.is_ascii_digit())? + 1;
+                let inside = number[digits..end].contains(char::is_alphabetic);
+                (!inside).then(|| (number[..digits].to_owned(), number[end..].to_owned()))
+            };
+            let units: Vec<_> = numbers.iter().map(|it| parts(it)).collect();
+            template.push_str(&trimmed[done..place.start]);
+            template.push_str(&match &units[0] {
+                _ if numbers.iter().all(|it| *it == numbers[0]) => numbers[0].clone(),
+                Some((one, other)) if units.iter().all(|it| *it == units[0]) => {
+                    format!("{one}…{other}")
+                }
+                _ => "…".to_owned(),
+            });
+            done = place.end;
+        }
+        Some(template + &trimmed[done..] + behind)
+    };
+    lines.chunk_by(is_next).map(template).collect()
+}
+
+proptest! {
+    #[test]
+    fn lines_that_are_alike_have_in_common_what_all_of_them_at_hand_have(
+        lines in prop::collection::vec(("[ ]?(a|b) [12](ms|s)?( x[12]y?)?( [12]a[12])? ?", any::<bool>()), 0..30),
+        changes in any::<bool>(),
+    ) {
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|(text, matched)| Candidate { text, group: 0, matched: *matched && changes })
+            .collect();
+        let rows = rows(&lines, Collapse::Similar);
+        let found: Vec<_> = rows
+            .into_iter()
+            .filter_map(|row| match row.kind {
+                RowKind::Alike(template) => Some(template),
+                _ => None,
+            })
+            .collect();
+        let expected: Vec<_> = naive(&lines).into_iter().flatten().collect();
+        prop_assert_eq!(found, expected);
+    }
+}

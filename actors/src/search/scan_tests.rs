@@ -11,7 +11,7 @@ use crate::{
         part::Part,
         shelf::Snapshot,
     },
-    search::view::Ranged,
+    search::view::{Ranged, Recent},
     spec::Mode,
 };
 
@@ -42,7 +42,7 @@ fn log(lines: &[(Vec<u8>, Stream)], per_chunk: usize) -> Snapshot {
 
 fn view(log: &Snapshot, stream: Option<Stream>) -> View<'_> {
     let lines = 0..u64::MAX;
-    View::new(vec![Ranged { log, lines }], stream)
+    View::new(vec![Ranged { log, lines }], stream, Recent::default(), 0)
 }
 
 fn filter(pattern: &str, stream: Option<Stream>) -> Option<Filter> {

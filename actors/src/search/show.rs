@@ -4,10 +4,11 @@
 //! matching line that is merely context of another one does not have its own context around it.
 //!
 //! Lines are taken from both ends until they fill the room when they are written as rows, a bounded
-//! number of them: equal lines take less room than they have text.
+//! number of them with a bounded amount of text: equal lines take less room than they have text.
 
 use std::{
     ops::Range,
+    rc::Rc,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -31,6 +32,8 @@ pub(crate) const LONGEST_SHOWN: usize = 2_000;
 const SHORTEST: usize = 200;
 /// How many lines are taken from each end at most.
 const MOST_LINES: usize = 8_192;
+/// How many bytes of text are taken from each end at most, if the room is not larger.
+const MOST_TEXT: usize = 512 * 1_024;
 /// How many lines are taken at first.
 const FIRST_LINES: usize = 128;
 /// The longest sign at the end of a line, in bytes.
@@ -173,20 +176,25 @@ impl Chooser<'_, '_> {
                 end.state = Progress::TooLarge;
                 break;
             }
+            let (lines, held) = (end.lines.len(), end.held);
+            let most_text = MOST_TEXT.max(self.budget.saturating_mul(2));
             let is_own = |line: &Line| line.track == track && line.place == own;
             match end.side {
+                Side::Front => self.lines(end, track, new.clone(), most_text),
+                Side::Back => self.lines(end, track, new.clone().rev(), most_text),
+            }
+            if end.held > most_text {
+                end.lines.truncate(lines);
+                end.held = held;
+                end.state = Progress::TooLarge;
+                break;
+            }
+            match end.side {
                 Side::Front => {
-                    let lines = new
-                        .clone()
-                        .filter_map(|it| self.line(track, it, LONGEST_SHOWN));
-                    end.lines.extend(lines);
                     end.covered[track] = covered.max(new.end);
                     end.taken.front[track] += 1;
                 }
                 Side::Back => {
-                    let lines = new.clone().rev();
-                    end.lines
-                        .extend(lines.filter_map(|it| self.line(track, it, LONGEST_SHOWN)));
                     end.covered[track] = covered.min(new.start);
                     end.taken.back[track] += 1;
                 }
@@ -199,6 +207,24 @@ impl Chooser<'_, '_> {
             });
         }
         Some(())
+    }
+
+    /// Takes the lines at these places, no more of them once they have too much text.
+    fn lines(
+        &mut self,
+        end: &mut End,
+        track: usize,
+        places: impl Iterator<Item = usize>,
+        most_text: usize,
+    ) {
+        for place in places {
+            if let Some(line) = self.line(track, place, LONGEST_SHOWN) {
+                end.push(line, &self.style);
+            }
+            if end.held > most_text {
+                return;
+            }
+        }
     }
 
     /// The places of a match and its context.
@@ -220,7 +246,7 @@ impl Chooser<'_, '_> {
             position: view.position(place)?,
             at: spot.chunk.at(spot.position),
             stream: line.stream,
-            text,
+            text: Rc::from(text),
             cut,
         })
     }

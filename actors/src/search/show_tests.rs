@@ -7,7 +7,15 @@ use crate::{
     ids::RunId,
     logs::{Source, Stream, chunk::Chunk, part::Part, shelf::Snapshot},
     pattern::Pattern,
-    search::{Asked, Collapse, Detail, Found, bound::Bound, page::LEAST, search},
+    search::{
+        Asked, Collapse, Detail, Found,
+        bound::Bound,
+        page::LEAST,
+        scan::{Filter, scan},
+        search,
+        track::Track,
+        view::{Ranged, Recent, View},
+    },
     spec::Mode,
 };
 
@@ -347,6 +355,86 @@ fn a_search_is_linear_even_where_every_line_matches_with_huge_context() {
             assert!(found.text.len() <= 40_000 && found.shown() > 0);
         }
     }
+}
+
+/// The lines and the bytes of text, each shared one once, that are held of all lines.
+fn held(log: &Snapshot, query: &Query) -> (usize, usize) {
+    let lines = 1..log.parts.last().unwrap().next();
+    let ranged = vec![Ranged { log, lines }];
+    let recent = Recent::default();
+    let mut view = View::new(ranged, query.stream, recent, 0);
+    let cancelled = AtomicBool::new(false);
+    let filter = Filter::new(query);
+    let matches = scan(&mut view, filter, &cancelled).unwrap();
+    let name = "main".parse().unwrap();
+    let track = Track::new(&name, view, matches);
+    let mut tracks = Tracks(vec![track]);
+    let mut end = End::back(&End::front(&tracks));
+    let mut chooser = Chooser {
+        is_brief: false,
+        context: query.context,
+        extent: query.extent,
+        budget: query.budget,
+        share: 3,
+        naming: Naming::Alone,
+        style: Style::new(&tracks, Naming::Alone, query),
+        cancelled: &cancelled,
+        tracks: &mut tracks,
+    };
+    chooser.take(&mut end, MOST_LINES).unwrap();
+    let mut texts: Vec<_> = end.lines.iter().map(|it| Rc::clone(&it.text)).collect();
+    texts.dedup_by(|one, other| Rc::ptr_eq(one, other));
+    let bytes = texts.iter().map(|text| text.len()).sum();
+    assert_eq!(end.held, bytes);
+    (end.lines.len(), bytes)
+}
+
+#[test]
+fn many_equal_lines_share_their_text_and_their_row() {
+    let same = "x".repeat(1_885);
+    let log = out(&vec![same.as_str(); 20_000]);
+    let equal = Query {
+        collapse: Collapse::Similar,
+        ..query("", 0, Extent::All, 16_000)
+    };
+    assert_eq!(held(&log, &equal), (MOST_LINES, same.len()));
+    let row = format!("   {same} (×8,192)\n");
+    let found = ask(&log, &equal);
+    assert!(found.text.starts_with(&row) && found.text.ends_with(&row));
+    assert_eq!(found.shown(), 2 * MOST_LINES as u64);
+}
+
+#[test]
+fn text_that_is_not_shared_is_bounded_whatever_the_lines_are() {
+    let (one, other) = ("a ".repeat(950), "7 x ".repeat(475));
+    let long = "y".repeat(3_000);
+    let numbered: Vec<_> = (0..2_000).map(|n| format!("{other}{n}")).collect();
+    let numbered = numbered.iter().map(|line| (line.as_str(), Stream::Stdout));
+    let streams = [Stream::Stdout, Stream::Stderr];
+    let both = (0..2_000).map(|n| (one.as_str(), streams[n % 2]));
+    for (log, collapse) in [
+        (log(numbered), Collapse::Similar),
+        (log(both), Collapse::Similar),
+        (out(&[long.as_str(); 1_000]), Collapse::Similar),
+        (out(&[one.as_str(); 1_000]), Collapse::Nothing),
+    ] {
+        for context in [0, 3] {
+            let query = Query {
+                collapse,
+                ..query(".", context, Extent::All, 16_000)
+            };
+            let (lines, bytes) = held(&log, &query);
+            assert!(lines < 300 && bytes <= MOST_TEXT, "{lines} {bytes}");
+            assert!(ask(&log, &query).shown() > 1);
+        }
+    }
+    // One match whose context has more text than is taken is shown with less of it.
+    let found = ask(
+        &out(&[one.as_str(); 1_000]),
+        &query(".", 1_000, Extent::Tail(1), 16_000),
+    );
+    assert_eq!(found.shown(), 1);
+    assert!(found.text.contains("more lines of context do not fit"));
 }
 
 /// Says which lines are to be seen: the chosen matches and all that is around them.

@@ -9,12 +9,7 @@ use std::{
 
 use crate::{
     ids::ProcessName,
-    search::{
-        Extent,
-        cursor::Position,
-        scan::Matches,
-        view::{Spot, View},
-    },
+    search::{Extent, cursor::Position, scan::Matches, view::View},
 };
 
 /// The lines of one process that a search is about, and those that match.
@@ -25,7 +20,13 @@ pub(crate) struct Track<'a> {
     pub(crate) matches: Matches,
     /// The matches that are to be shown.
     pub(crate) chosen: Range<usize>,
+    /// The times of these matches, the first of which has this number.
+    times: (usize, Vec<SystemTime>),
 }
+
+/// The times of so many matches are read at once. Where lines of many processes take turns, the block
+/// of a match is seldom still in memory.
+const TIMES: usize = 64;
 
 impl<'a> Track<'a> {
     pub(crate) fn new(name: &'a ProcessName, view: View<'a>, matches: Matches) -> Self {
@@ -35,15 +36,37 @@ impl<'a> Track<'a> {
             view,
             matches,
             chosen,
+            times: (0, Vec::new()),
         }
     }
 
     fn time(&mut self, ordinal: usize) -> Option<SystemTime> {
-        let place = self.matches.place(ordinal);
-        let Spot {
-            chunk, position, ..
-        } = self.view.line(place)?;
-        Some(chunk.at(position))
+        let (first, times) = &self.times;
+        if let Some(time) = ordinal.checked_sub(*first).and_then(|nth| times.get(nth)) {
+            return Some(*time);
+        }
+        // Those of the same block only: others would have to be read for it. Either direction.
+        let block = self.view.same_block(self.matches.place(ordinal))?;
+        let from = ordinal - ordinal % TIMES;
+        let until = (from + TIMES).min(self.matches.count());
+        let mut first = ordinal;
+        while first > from && block.contains(&self.matches.place(first - 1)) {
+            first -= 1;
+        }
+        let mut times = Vec::new();
+        for at in first..until {
+            let place = self.matches.place(at);
+            if !block.contains(&place) {
+                break;
+            }
+            let Some(spot) = self.view.line(place) else {
+                break;
+            };
+            times.push(spot.chunk.at(spot.position));
+        }
+        let time = times.get(ordinal - first).copied();
+        self.times = (first, times);
+        time
     }
 
     /// The place behind a match.

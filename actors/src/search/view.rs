@@ -4,7 +4,7 @@
 //! Lines are known by their place among these lines, so that context is taken from them alone. Parts
 //! say how much is in them; blocks are listed and read only where a line of them is wanted.
 
-use std::{collections::HashSet, ops::Range, rc::Rc, sync::Arc};
+use std::{cell::RefCell, collections::HashSet, ops::Range, rc::Rc, sync::Arc};
 
 use crate::{
     logs::{
@@ -16,8 +16,10 @@ use crate::{
     search::{cursor::Position, number},
 };
 
-/// How many blocks are kept in memory while lines are picked from them.
-const KEPT: usize = 4;
+/// How many blocks all views of a search keep in memory while lines are picked from them.
+const KEPT: usize = 16;
+/// How many of them one view keeps.
+const KEPT_OF_ONE: usize = 4;
 
 /// A log and those of its lines that are within the bounds, by their sequence numbers.
 #[derive(Clone, Debug)]
@@ -35,8 +37,9 @@ pub(crate) struct View<'a> {
     /// Per log: the place of its first line.
     log_starts: Vec<usize>,
     total: usize,
-    /// The blocks that were looked at last.
-    loaded: Vec<Loaded>,
+    recent: Recent,
+    /// Tells the blocks of this view from those of others.
+    id: usize,
     unreadable: Unreadable,
 }
 
@@ -83,8 +86,37 @@ pub(crate) struct Placed {
     pub(crate) count: usize,
 }
 
-#[derive(Debug)]
+/// The blocks that the views of a search looked at last. There can be as many views as processes, so
+/// they share the room.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recent(Rc<RefCell<Vec<Loaded>>>);
+
+impl Recent {
+    fn get(&self, is_it: impl Fn(&Loaded) -> bool) -> Option<Loaded> {
+        let mut all = self.0.borrow_mut();
+        let at = all.iter().position(is_it)?;
+        all[..=at].rotate_right(1);
+        all.first().cloned()
+    }
+
+    fn put(&self, loaded: Loaded) {
+        let mut all = self.0.borrow_mut();
+        let mut own = all
+            .iter()
+            .enumerate()
+            .filter(|(_, it)| it.view == loaded.view);
+        let oldest = own.nth(KEPT_OF_ONE - 1).map(|(at, _)| at);
+        if let Some(at) = oldest {
+            all.remove(at);
+        }
+        all.truncate(KEPT - 1);
+        all.insert(0, loaded);
+    }
+}
+
+#[derive(Clone, Debug)]
 struct Loaded {
+    view: usize,
     log: usize,
     chunk: Arc<Chunk>,
     /// The positions of the view's lines, where they are not simply consecutive.
@@ -108,14 +140,21 @@ impl Spot {
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn new(logs: Vec<Ranged<'a>>, stream: Option<Stream>) -> Self {
+    /// Blocks are kept in `recent` by the `id`, which is unique there.
+    pub(crate) fn new(
+        logs: Vec<Ranged<'a>>,
+        stream: Option<Stream>,
+        recent: Recent,
+        id: usize,
+    ) -> Self {
         let mut view = Self {
             logs,
             stream,
             pieces: Vec::new(),
             log_starts: Vec::new(),
             total: 0,
-            loaded: Vec::new(),
+            recent,
+            id,
             unreadable: Unreadable::default(),
         };
         for log in 0..view.logs.len() {
@@ -291,12 +330,17 @@ impl<'a> View<'a> {
         })
     }
 
-    fn load(&mut self, placed: &Placed) -> Option<&Loaded> {
-        let first = placed.block.first();
-        let is_it = |loaded: &Loaded| loaded.log == placed.log && loaded.chunk.first() == first;
-        if let Some(at) = self.loaded.iter().position(is_it) {
-            self.loaded[..=at].rotate_right(1);
-            return self.loaded.first();
+    /// The places of the lines in the block that has the line at `place`.
+    pub(crate) fn same_block(&mut self, place: usize) -> Option<Range<usize>> {
+        let placed = self.placed(place)?;
+        Some(placed.start..placed.start + placed.count)
+    }
+
+    fn load(&mut self, placed: &Placed) -> Option<Loaded> {
+        let (view, log, first) = (self.id, placed.log, placed.block.first());
+        let is_it = |it: &Loaded| (it.view, it.log, it.chunk.first()) == (view, log, first);
+        if let Some(loaded) = self.recent.get(is_it) {
+            return Some(loaded);
         }
         let Ok(chunk) = placed.block.load() else {
             self.cannot_read(placed);
@@ -308,14 +352,14 @@ impl<'a> View<'a> {
                 .filter_map(|position| u32::try_from(position).ok())
                 .collect()
         });
-        self.loaded.truncate(KEPT - 1);
         let loaded = Loaded {
-            log: placed.log,
+            view,
+            log,
             chunk,
             positions,
         };
-        self.loaded.insert(0, loaded);
-        self.loaded.first()
+        self.recent.put(loaded.clone());
+        Some(loaded)
     }
 
     /// The place behind the line, as a cursor says it; where it cannot be read, as well as it is known.
@@ -367,4 +411,29 @@ pub(crate) fn within(chunk: &Chunk, lines: &Range<u64>) -> Range<usize> {
 
 fn length(lines: &Range<u64>) -> usize {
     usize::try_from(lines.end.saturating_sub(lines.start)).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_views_share_the_room_for_blocks_and_one_gets_no_more_than_its_part() {
+        let recent = Recent::default();
+        let loaded = |view, first| Loaded {
+            view,
+            log: 0,
+            chunk: Arc::new(Chunk::starting_at(first)),
+            positions: None,
+        };
+        (1..=10).for_each(|first| recent.put(loaded(0, first)));
+        assert_eq!(recent.0.borrow().len(), KEPT_OF_ONE);
+        let newest = recent.get(|it| it.chunk.first() == 10);
+        assert_eq!(newest.map(|it| it.view), Some(0));
+        assert!(recent.get(|it| it.chunk.first() == 6).is_none());
+        (1..=40).for_each(|view| recent.put(loaded(view, 1)));
+        assert_eq!(recent.0.borrow().len(), KEPT);
+        assert!(recent.get(|it| it.view == 40).is_some());
+        assert!(recent.get(|it| it.view == 0).is_none());
+    }
 }
