@@ -97,8 +97,8 @@ fn a_line_of_200_megabytes_without_a_newline_takes_bounded_memory_and_is_kept_in
         .and_then(|it| it.split(' ').next());
     let kept: u64 = kept.unwrap().replace(',', "").parse().unwrap();
     assert!(
-        (200..=256).contains(&kept),
-        "15 MiB in pieces of 64 KiB: {pieces}"
+        (170..=256).contains(&kept),
+        "15 MiB in pieces of 64 KiB, three or four of them in a block: {pieces}"
     );
     let peak = peak_memory(daemon.pid());
     assert!(peak < 100, "{peak} MiB");
