@@ -19,7 +19,10 @@ use bpm_actors::logs::{
 use libfuzzer_sys::fuzz_target;
 use tokio::time::Instant;
 
-use crate::{intake::Intake, text::clean};
+use crate::{
+    intake::{Intake, Piece},
+    text::clean,
+};
 
 fuzz_target!(|data: &[u8]| {
     let Some((&[cut, times], bytes)) = data.split_first_chunk() else {
@@ -49,14 +52,17 @@ fn lines(pieces: &[&[u8]]) -> Vec<(Vec<u8>, LineEnd)> {
     let mut intake = Intake::default();
     let mut lines = Vec::new();
     let now = Instant::now();
+    let mut out = |piece: Piece<'_>| match piece {
+        Piece::Line(line, end) => lines.push((line.to_vec(), end)),
+        Piece::Lines(whole) => {
+            let each = whole.split_inclusive(|&byte| byte == b'\n');
+            lines.extend(each.map(|line| (line[..line.len() - 1].to_vec(), LineEnd::Newline)));
+        }
+    };
     for piece in pieces {
-        intake.take(piece, now, &mut |line, end| {
-            lines.push((line.to_vec(), end))
-        });
+        intake.take(piece, now, &mut out);
     }
-    intake.flush(LineEnd::End, &mut |line, end| {
-        lines.push((line.to_vec(), end))
-    });
+    intake.flush(LineEnd::End, &mut out);
     lines
 }
 
