@@ -6,3 +6,4 @@ pub mod config;
 pub mod daemon;
 pub mod mcp;
 pub mod service;
+pub mod tui;
