@@ -1,0 +1,3 @@
+//! The HTTP API beside `/mcp`.
+
+mod orders;
