@@ -5,38 +5,45 @@
 //! ```
 //! * `query` reads the parameters of a request into what may exist, or says what is wrong.
 //! * `orders` are the POSTs, `errors` how the service's refusals look here.
+//! * `events` goes on for as long as the client likes; `stream` sees to it that nobody suffers from
+//!   one who reads slowly.
 //!
 //! The answers are the service's own reports, as the MCP tools give them. No GET counts as activity,
 //! so a screen that polls never keeps dev mode alive; every order does. It knows actors only through
 //! [`Service`], and no MCP.
 
 mod errors;
+mod events;
 mod orders;
 mod query;
+mod stream;
 
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     web,
 };
+use bpm_actors::restart::Asker;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use self::{errors::Answer, query::Parameters};
+use self::{errors::Answer, query::Parameters, stream::Streams};
 use crate::{
     http::refusal::Refusal,
     service::{Order, Service},
 };
-use bpm_actors::restart::Asker;
 
 /// Serves the routes of the API.
 pub(crate) struct Api {
     service: Service,
+    streams: Streams,
 }
 
 impl Api {
-    /// An API that asks this service.
-    pub(crate) fn new(service: Service) -> Self {
-        Self { service }
+    /// An API that asks this service. What goes on ends with `shutdown`.
+    pub(crate) fn new(service: Service, shutdown: CancellationToken) -> Self {
+        let streams = Streams::new(shutdown);
+        Self { service, streams }
     }
 
     /// Puts the routes where they are served.
@@ -45,6 +52,7 @@ impl Api {
         let post = |path| web::resource(path).default_service(web::to(only_post));
         app.app_data(this.clone())
             .service(get("/healthz").route(web::get().to(healthz)))
+            .service(get("/api/events").route(web::get().to(events::follow)))
             .service(get("/api/status").route(web::get().to(status)))
             .service(post("/api/processes/{name}/restart").route(web::post().to(restart)))
             .service(post("/api/processes/{name}/start").route(web::post().to(start)))

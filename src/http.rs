@@ -5,6 +5,7 @@
 //!                                                └─► api  (/api/*, /healthz)
 //! ```
 //! * [`door`] refuses whoever is not a local program or our own page.
+//! * [`peer`] is who is at the other end of a connection.
 //! * [`body`] reads what a request brings, within bounds.
 //! * [`refusal`] is how requests are refused that get no further.
 //!
@@ -12,6 +13,7 @@
 
 pub(crate) mod body;
 pub(crate) mod door;
+pub(crate) mod peer;
 pub(crate) mod refusal;
 
 use std::{
@@ -29,7 +31,7 @@ use rmcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{door::Door, refusal::Refusal};
+use self::{door::Door, peer::Peer, refusal::Refusal};
 use crate::{api::Api, mcp, service::Service};
 
 /// How long an idle connection is kept. Longer than clients keep theirs, so that it is they who
@@ -55,7 +57,7 @@ pub fn serve(
 ) -> io::Result<dev::Server> {
     let door = door(&listeners)?;
     let tools = mcp::tools(service.clone(), door.origins(), shutdown.clone());
-    let api = web::Data::new(Api::new(service));
+    let api = web::Data::new(Api::new(service, shutdown.clone()));
     listen(listeners, door, shutdown, move |app| {
         mcp::route(&tools, app);
         Api::route(&api, app);
@@ -101,6 +103,7 @@ fn listen(
                 door::guard(door.clone(), request, next)
             }))
     })
+    .on_connect(Peer::note)
     .workers(1)
     .max_connections(MOST_CONNECTIONS)
     .keep_alive(KEEP_ALIVE)
