@@ -101,6 +101,8 @@ pub struct State {
     pub zone: TimeZone,
     /// Where the mouse was pressed in the output.
     pressed: Option<Spot>,
+    /// Since when nothing is heard of the daemon any more.
+    cut_at: Option<Instant>,
 }
 
 /// Whether the output of all processes is merged.
@@ -161,6 +163,7 @@ impl State {
             screen: Rect::new(0, 0, width, height),
             zone,
             pressed: None,
+            cut_at: None,
         }
     }
 

@@ -61,6 +61,12 @@ impl State {
     /// The widest name that stands before lines.
     const WIDEST_NAME: usize = 16;
 
+    /// Until when what is known of the processes was so: now, or when the connection was cut.
+    #[must_use]
+    pub fn known_at(&self, now: Instant) -> Instant {
+        self.cut_at.map_or(now, |cut_at| cut_at.min(now))
+    }
+
     /// The processes that the daemon has.
     #[must_use]
     pub fn processes(&self) -> &[ProcessReport] {

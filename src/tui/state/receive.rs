@@ -75,6 +75,10 @@ impl State {
             }
             Link::Down { .. } | Link::Seeking => {}
         }
+        self.cut_at = match &link {
+            Link::Up { .. } => None,
+            Link::Down { .. } | Link::Seeking => self.cut_at.or(Some(now)),
+        };
         // Their tasks ended with the connection; the cursors of the panes say where to go on.
         self.feeds.cut();
         self.link = link;
@@ -114,12 +118,19 @@ impl State {
         let tone = match event.kind.as_str() {
             "crashed" | "build_failed" | "rolled_back" | "config_invalid" => Tone::Bad,
             "gap" => Tone::Warning,
-            "restarted" | "swapped" | "started" | "mode" | "stopped" | "reloaded" => Tone::Plain,
+            "mode" | "reloaded" => Tone::Plain,
             _ => return,
         };
-        let text = match &event.process {
-            Some(process) => format!("{process}: {}", event.text),
-            None => event.text.clone(),
+        // What an order that was given here comes to is said once, by its answer.
+        let process = event.process.as_ref();
+        let order = process.and_then(|process| self.orders.get(process));
+        if matches!(order, Some(Ordered::Waiting(_))) {
+            return;
+        }
+        let kind = event.kind.replace('_', " ");
+        let text = match process {
+            Some(process) => format!("{process} {kind}: {}", event.text),
+            None => format!("{kind}: {}", event.text),
         };
         self.messages.say(now, tone, text);
     }

@@ -141,7 +141,7 @@ pub(crate) fn crashed(name: &str) -> ProcessReport {
             "last_exit": {"run": 7, "code": null, "signal": 9, "text": "signal 9 (SIGKILL)",
                 "at": "2026-11-23T11:58:40Z"},
             "events": [{"at": "2026-11-23T11:59:50Z", "age_seconds": 10.0, "kind": "crashed",
-                "text": "crashed (signal 9 (SIGKILL)), again in 15 s"}]}),
+                "text": "run 7: signal 9 (SIGKILL)"}]}),
     )
 }
 

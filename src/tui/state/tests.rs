@@ -116,11 +116,11 @@ fn an_event_is_told_and_the_status_asked_for() {
     sample.tell(Message::Event(Event {
         kind: "crashed".to_owned(),
         process: Some("web".to_owned()),
-        text: "crashed (exit code 1)".to_owned(),
+        text: "exit code 1".to_owned(),
     }));
     assert_eq!(sample.wishes, [Wish::Refresh]);
     let newest = sample.state.messages.newest_first().next().unwrap();
-    assert_eq!(newest.text, "web: crashed (exit code 1)");
+    assert_eq!(newest.text, "web crashed: exit code 1");
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instan
     let focus = Focus::of(state.focus == Panel::Details);
     let name = state.selected.as_deref().unwrap_or("Process");
     let title = Line::from(format!(" {name} "));
+    let known = state.known_at(now);
     let (Some(process), Some(seen)) = (state.process(), &state.status) else {
         panel::border(frame, area, title, Line::default(), focus);
         let none = Line::styled("nothing is known yet", FAINT);
@@ -49,18 +50,23 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instan
         ProcessType::Npm => " npm ",
         ProcessType::Command => " command ",
     };
-    let kind = Line::styled(kind, FAINT);
+    let kind = if state.link.is_up() {
+        Line::styled(kind, FAINT)
+    } else {
+        let age = words::span(now.saturating_duration_since(known));
+        Line::styled(format!(" as it was {age} ago "), WARNING)
+    };
     panel::border(frame, area, title, kind, focus);
     let inside = inner(area);
-    let mut lines = vec![headline(process, seen, now)];
+    let mut lines = vec![headline(process, seen, known)];
     lines.extend(behind(process));
     lines.extend(phase(process, state, now));
     lines.extend(errors(process, state));
-    lines.push(run(process, state, seen, now));
+    lines.push(run(process, state, seen, known));
     lines.extend(usage(process, state, usize::from(inside.width)));
-    lines.extend(history(process, seen, now));
+    lines.extend(history(process, seen, known));
     lines.extend(said(process));
-    lines.extend(events(process, seen, now));
+    lines.extend(events(process, seen, known));
     let scrolled = state.scrolled.get("details").copied().unwrap_or(0);
     panel::text(frame, inside, lines, scrolled);
 }
@@ -328,9 +334,16 @@ fn events(process: &ProcessReport, seen: &Seen<StatusReport>, now: Instant) -> V
             EventKind::BackingOff => WARNING,
             _ => ratatui::style::Style::new(),
         };
+        let kind = match event.kind {
+            EventKind::Crashed => "crashed: ",
+            EventKind::BuildFailed => "build failed: ",
+            EventKind::RolledBack => "rolled back: ",
+            _ => "",
+        };
+        let text = text::decode(&event.text).text;
         Line::from(vec![
             Span::styled(format!("{age:>3} "), FAINT),
-            Span::styled(text::decode(&event.text).text, style),
+            Span::styled(format!("{kind}{text}"), style),
         ])
     };
     process.events.iter().map(line).collect()

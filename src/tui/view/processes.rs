@@ -51,7 +51,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instan
 
 fn row(process: &ProcessReport, state: &State, now: Instant, columns: usize) -> Line<'static> {
     let (sign, sign_style) = theme::sign(process);
-    let note = note(process, state, now);
+    let note = note(process, state, state.known_at(now));
     let behind = if process.behind.is_some() { "!" } else { "" };
     let room = columns.saturating_sub(2 + behind.len());
     // The name comes first; what is left of the room is for the note.

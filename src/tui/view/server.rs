@@ -79,7 +79,7 @@ fn mode(state: &State, now: Instant) -> Line<'static> {
         (Mode::Release, _) => Line::from("release"),
         (Mode::Dev, None) => Line::from(Span::styled("dev", BUSY)),
         (Mode::Dev, Some(seconds)) => {
-            let wait = words::countdown(seen.wait(seconds, now));
+            let wait = words::countdown(seen.wait(seconds, state.known_at(now)));
             Line::from(vec![
                 Span::styled("dev", BUSY),
                 Span::raw(format!(", release in {wait}")),

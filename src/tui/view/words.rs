@@ -2,22 +2,27 @@
 
 use std::time::Duration;
 
-/// `12s`, `3m 12s`, `2h 05m`, `3d 4h`.
+/// `12 s`, `3 min 12 s`, `2 h 05 min`, `3 d 4 h`.
 pub(super) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
     match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{minutes}m {:02}s", seconds % 60),
-        3600..86400 => format!("{hours}h {:02}m", minutes % 60),
-        _ => format!("{days}d {}h", hours % 24),
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{minutes} min {:02} s", seconds % 60),
+        3600..86400 => format!("{hours} h {:02} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
     }
 }
 
-/// The same in one unit: `12s`, `3m`, `2h`, `3d`.
+/// In one unit, where there is little room: `12s`, `3m`, `2h`, `3d`.
 pub(super) fn short(duration: Duration) -> String {
-    let whole = span(duration);
-    whole.split(' ').next().unwrap_or_default().to_owned()
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86400),
+    }
 }
 
 /// A wait counts down to 1 and ends; a started second counts whole.
@@ -58,11 +63,11 @@ mod tests {
     #[test]
     fn times_are_as_exact_as_anybody_wants_them() {
         let cases = [
-            (0, "0s", "0s"),
-            (59, "59s", "59s"),
-            (61, "1m 01s", "1m"),
-            (7500, "2h 05m", "2h"),
-            (273_600, "3d 4h", "3d"),
+            (0, "0 s", "0s"),
+            (59, "59 s", "59s"),
+            (61, "1 min 01 s", "1m"),
+            (7500, "2 h 05 min", "2h"),
+            (273_600, "3 d 4 h", "3d"),
         ];
         for (seconds, long, brief) in cases {
             let duration = Duration::from_secs(seconds);
@@ -71,7 +76,7 @@ mod tests {
                 (long, brief)
             );
         }
-        assert_eq!(countdown(Duration::from_millis(2001)), "3s");
+        assert_eq!(countdown(Duration::from_millis(2001)), "3 s");
     }
 
     #[test]
