@@ -8,7 +8,7 @@ use crate::{
     client::{Client, ClientError, LogFilter, LogItem, LogKind},
     tui::state::{
         feed::{FeedId, Kind, Line, Scope, Topic},
-        wish::{Before, Message},
+        wish::{Before, Message, Resume},
     },
 };
 
@@ -27,7 +27,7 @@ pub(super) async fn follow(
     inbox: mpsc::Sender<Message>,
     feed: FeedId,
     topic: Topic,
-    after: Option<String>,
+    after: Option<Resume>,
 ) {
     let why = match try_follow(&client, &inbox, feed, &topic, after).await {
         Ok(()) => "the stream has ended".to_owned(),
@@ -42,11 +42,15 @@ async fn try_follow(
     inbox: &mpsc::Sender<Message>,
     feed: FeedId,
     topic: &Topic,
-    after: Option<String>,
+    after: Option<Resume>,
 ) -> Result<(), ClientError> {
     let filter = LogFilter {
         tail: after.is_none().then_some(FIRST),
-        after_cursor: after,
+        since: after
+            .as_ref()
+            .filter(|_| topic.scope == Scope::All)
+            .map(|it| it.since.to_string()),
+        after_cursor: after.map(|it| it.cursor),
         follow: true,
         ..about(topic)
     };

@@ -113,7 +113,7 @@ impl Feeds {
         for topic in missing {
             self.last_id += 1;
             let feed = FeedId(self.last_id);
-            let after = self.pane(&topic).and_then(Pane::cursor);
+            let after = self.pane(&topic).and_then(Pane::resume);
             self.open.insert(feed, topic.clone());
             wishes.push(Wish::Follow { feed, topic, after });
         }

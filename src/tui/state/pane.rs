@@ -4,6 +4,7 @@ use super::{
     feed::{Item, Line, Scope, Topic},
     ring::{Entry, Ring},
     selection::Selection,
+    wish::Resume,
 };
 use crate::tui::text;
 
@@ -128,18 +129,21 @@ impl Pane {
 
     /// Where reading goes on.
     #[must_use]
-    pub fn cursor(&self) -> Option<String> {
+    pub fn resume(&self) -> Option<Resume> {
         let last = self.ring.last();
-        match &self.topic.scope {
-            Scope::One(process) => last.get(process).map(|it| format!("{}:{}", it.run, it.seq)),
-            Scope::All if last.is_empty() => None,
-            Scope::All => {
-                let each = last
-                    .iter()
-                    .map(|(process, it)| format!("{process}={}:{}", it.run, it.seq));
-                Some(each.collect::<Vec<_>>().join(","))
+        let since = self.ring.since()?;
+        let cursor = match &self.topic.scope {
+            Scope::One(process) => {
+                let last = last.get(process)?;
+                format!("{}:{}", last.run, last.seq)
             }
-        }
+            Scope::All => {
+                let each = last.iter();
+                let each = each.map(|(process, it)| format!("{process}={}:{}", it.run, it.seq));
+                each.collect::<Vec<_>>().join(",")
+            }
+        };
+        Some(Resume { cursor, since })
     }
 
     /// How many rows an entry takes.

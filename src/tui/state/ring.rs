@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
+
 use super::feed::{Item, Line, Notice, Place};
 
 /// What stands in a pane.
@@ -36,6 +38,8 @@ pub struct Ring {
     bytes: usize,
     /// The last line of each process that was received, shown or not.
     last: BTreeMap<Arc<str>, Place>,
+    /// When the first line was printed that was received.
+    since: Option<Timestamp>,
 }
 
 impl Ring {
@@ -87,6 +91,12 @@ impl Ring {
         &self.last
     }
 
+    /// When the first line was printed that was received.
+    #[must_use]
+    pub fn since(&self) -> Option<Timestamp> {
+        self.since
+    }
+
     /// Takes what arrived. Lines that are there already (a cut connection was resumed) are not taken
     /// twice.
     pub fn push(&mut self, item: Item) {
@@ -97,6 +107,7 @@ impl Ring {
                     return;
                 }
                 self.last.insert(line.process.clone(), line.place);
+                self.since.get_or_insert(line.at);
                 self.push_entry(Entry::Line(line));
             }
             Item::Notice { process, notice } => {
@@ -175,6 +186,7 @@ impl Ring {
     pub fn forget(&mut self) {
         self.clear();
         self.last.clear();
+        self.since = None;
     }
 
     fn push_entry(&mut self, entry: Entry) {

@@ -15,6 +15,7 @@ use super::{
     action::Action,
     feed::{FeedId, Item, Kind, Line, Place, Topic},
     link::Link,
+    wish::Resume,
 };
 use crate::{client::Order, service::StatusReport};
 
@@ -67,7 +68,7 @@ impl Sample {
     }
 
     /// What is followed since the last message.
-    pub(crate) fn followed(&self) -> Vec<(FeedId, Topic, Option<String>)> {
+    pub(crate) fn followed(&self) -> Vec<(FeedId, Topic, Option<Resume>)> {
         let follow = |wish: &Wish| match wish {
             Wish::Follow { feed, topic, after } => Some((*feed, topic.clone(), after.clone())),
             _ => None,

@@ -13,7 +13,7 @@ use super::{
     pane::{Beginning, Scroll},
     ring::{Entry, Ring},
     samples::{Sample, answer, broken, building, line, process, stopped, topic},
-    wish::{Before, Event},
+    wish::{Before, Event, Resume},
 };
 use crate::client::Order;
 
@@ -74,7 +74,10 @@ fn after_a_cut_reading_goes_on_where_it_ended_and_nothing_is_doubled() {
     sample.prints(1, 3, &["late"]);
     sample.tell(up());
     let followed = sample.followed();
-    let after = Some("7:2".to_owned());
+    let after = Some(Resume {
+        cursor: "7:2".to_owned(),
+        since: line("main", 7, 1, "").at,
+    });
     assert_eq!(followed, [(FeedId(2), topic("main", Kind::Run), after)]);
     sample.prints(2, 2, &["two", "three"]);
     assert_eq!(texts(&sample), ["one", "two", "three"]);
@@ -93,7 +96,9 @@ fn merged_output_goes_on_behind_the_last_line_of_each() {
     sample.tell(Message::Items { feed, items });
     let message = down(&sample);
     sample.tell(message).tell(up());
-    assert_eq!(sample.followed()[0].2.as_deref(), Some("main=7:1,web=3:9"));
+    let after = sample.followed()[0].2.clone().unwrap();
+    assert_eq!(after.cursor, "main=7:1,web=3:9");
+    assert_eq!(after.since, line("web", 3, 9, "").at);
 }
 
 #[test]

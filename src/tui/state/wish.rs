@@ -30,8 +30,8 @@ pub enum Wish {
         feed: FeedId,
         /// Which lines.
         topic: Topic,
-        /// Only behind this cursor; without it, some of the last lines come first.
-        after: Option<String>,
+        /// Only behind this place; without it, some of the last lines come first.
+        after: Option<Resume>,
     },
     /// Read no more of it.
     Unfollow(FeedId),
@@ -51,6 +51,15 @@ pub enum Wish {
     },
     /// Put a text on the clipboard.
     Copy(String),
+}
+
+/// Where reading goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// The cursor of all processes whose lines were read.
+    pub cursor: String,
+    /// When the first line was printed that was read: older ones of other processes are not missing.
+    pub since: Timestamp,
 }
 
 /// The line before which older ones are wanted.
