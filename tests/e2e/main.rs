@@ -30,5 +30,6 @@ mod start;
 mod support;
 mod swap;
 mod trees;
+mod tui;
 mod waits;
 mod watchdog;

@@ -94,7 +94,11 @@ impl Talk<'_> {
             },
             Err(error) => Lost {
                 advice: self.advice_about(&error),
-                why: error.to_string(),
+                why: match error {
+                    // What broke in which layer helps nobody here.
+                    ClientError::Broken(_) => "the connection broke".to_owned(),
+                    error => error.to_string(),
+                },
             },
         }
     }
@@ -160,13 +164,15 @@ impl Talk<'_> {
 }
 
 fn not_found(error: &FindError) -> Lost {
-    let advice = match error {
-        FindError::NotRunning { project_dir } => Some(start(&project_dir.display().to_string())),
-        FindError::NoProject(_) | FindError::BadUrl(_) | FindError::Directory { .. } => None,
-    };
-    Lost {
-        why: error.to_string(),
-        advice,
+    match error {
+        FindError::NotRunning { project_dir } => Lost {
+            why: "the daemon does not run".to_owned(),
+            advice: Some(start(&project_dir.display().to_string())),
+        },
+        FindError::NoProject(_) | FindError::BadUrl(_) | FindError::Directory { .. } => Lost {
+            why: error.to_string(),
+            advice: None,
+        },
     }
 }
 

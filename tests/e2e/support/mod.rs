@@ -9,6 +9,7 @@ pub(crate) mod project;
 mod server;
 pub(crate) mod shape;
 mod stream;
+mod terminal;
 
 use std::{
     fmt::Debug,
@@ -18,7 +19,7 @@ use std::{
 
 pub(crate) use self::{
     daemon::Daemon, gate::Gate, http::Http, measure::*, processes::*, project::Project, server::*,
-    stream::Lines,
+    stream::Lines, terminal::*,
 };
 
 /// How long anything may take before a test gives up.
