@@ -215,6 +215,12 @@ pub fn footer() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub fn action(event: &Event, open: &Open) -> Option<Action> {
     match (event, open) {
         (Event::Key(key), _) if key.kind == KeyEventKind::Release => None,
+        // Esc and another key close together look like Alt and that key.
+        (Event::Key(key), Open::Prompt(_) | Open::Help(_))
+            if key.modifiers.contains(KeyModifiers::ALT) =>
+        {
+            Some(Action::Close)
+        }
         (Event::Key(key), Open::Prompt(_)) => typed(*key),
         (Event::Key(key), Open::Nothing | Open::Help(_)) => pressed(*key),
         (Event::Mouse(mouse), _) => gesture(*mouse),
@@ -322,6 +328,9 @@ mod tests {
             action(&Event::Paste("a b".to_owned()), &Open::Nothing),
             None
         );
+        let hasty = key_event(Char('b'), KeyModifiers::ALT);
+        assert_eq!(action(&hasty, &open), Some(Action::Close));
+        assert_eq!(action(&hasty, &Open::Nothing), None);
         let escape = key_event(KeyCode::Esc, KeyModifiers::NONE);
         assert_eq!(action(&escape, &open), Some(Action::Close));
     }

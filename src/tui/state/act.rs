@@ -22,6 +22,11 @@ use crate::client::Order;
 
 impl State {
     pub(super) fn act(&mut self, action: Action, now: Instant) -> Vec<Wish> {
+        if let Open::Help(_) = self.open
+            && !is_for_help(&action)
+        {
+            return Vec::new();
+        }
         match action {
             Action::Quit => return vec![Wish::Quit],
             Action::Close if self.open == Open::Nothing => return vec![Wish::Quit],
@@ -160,4 +165,19 @@ impl State {
         self.messages.say(now, Tone::Plain, said);
         vec![Wish::Copy(text)]
     }
+}
+
+/// What cannot be seen behind the box must not be changed by a key that was meant for it.
+fn is_for_help(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Up
+            | Action::Down
+            | Action::PageUp
+            | Action::PageDown
+            | Action::Help
+            | Action::Close
+            | Action::Quit
+            | Action::Mouse(_)
+    )
 }

@@ -117,7 +117,6 @@ impl State {
     fn tell(&mut self, event: &Event, now: Instant) {
         let tone = match event.kind.as_str() {
             "crashed" | "build_failed" | "rolled_back" | "config_invalid" => Tone::Bad,
-            "gap" => Tone::Warning,
             "mode" | "reloaded" => Tone::Plain,
             _ => return,
         };

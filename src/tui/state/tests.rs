@@ -430,6 +430,23 @@ fn escape_closes_the_box_first_and_then_quits() {
 }
 
 #[test]
+fn behind_the_help_nothing_is_done() {
+    let mut sample = usual();
+    sample.act(Action::Help);
+    for action in [
+        Action::Restart,
+        Action::StopOrStart,
+        Action::All,
+        Action::Clear,
+    ] {
+        sample.act(action);
+        assert_eq!(sample.wishes, []);
+    }
+    sample.act(Action::Help).act(Action::Restart);
+    assert_eq!(sample.wishes.len(), 1);
+}
+
+#[test]
 fn only_so_many_panes_are_kept() {
     let names: Vec<String> = (0..50).map(|it| format!("p{it}")).collect();
     let processes = names.iter().map(|name| process(name, &json!({})));

@@ -101,7 +101,9 @@ fn headline(process: &ProcessReport, seen: &Seen<StatusReport>, now: Instant) ->
         Some(Health::Unready) => text.push_str(", not ready yet"),
         None => {}
     }
-    if process.serving && process.state != StateName::Running {
+    // One that has not proved itself is not the old one.
+    let is_old = process.serving && process.health != Some(Health::Unready);
+    if is_old && process.state != StateName::Running {
         text.push_str(", the old run serves");
     }
     let mut spans = vec![
@@ -338,6 +340,8 @@ fn events(process: &ProcessReport, seen: &Seen<StatusReport>, now: Instant) -> V
             EventKind::Crashed => "crashed: ",
             EventKind::BuildFailed => "build failed: ",
             EventKind::RolledBack => "rolled back: ",
+            EventKind::Restarted => "restarted: ",
+            EventKind::Swapped => "swapped: ",
             _ => "",
         };
         let text = text::decode(&event.text).text;

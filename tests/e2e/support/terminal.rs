@@ -24,16 +24,22 @@ impl Terminal {
     /// Like [`Terminal::start`], with assignments of variables before the command.
     #[track_caller]
     pub(crate) fn start_with(project: &Project, width: u16, height: u16, set: &str) -> Self {
+        let bin = env!("CARGO_BIN_EXE_bpm-tui");
+        Self::run(project, width, height, &format!("{set} {bin}"))
+    }
+
+    /// Runs any command in it, with the project's directory and state folder.
+    #[track_caller]
+    pub(crate) fn run(project: &Project, width: u16, height: u16, command: &str) -> Self {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let number = LAST.fetch_add(1, Ordering::Relaxed);
         let terminal = Self {
             socket: format!("bpm-test-{}-{number}", std::process::id()),
         };
         let command = format!(
-            "cd {dir} && env -u NO_COLOR XDG_STATE_HOME={state} {set} {bin}; echo \"ended $?\"; stty -a; exec cat",
+            "cd {dir} && env -u NO_COLOR XDG_STATE_HOME={state} {command}; echo \"ended $?\"; stty -a; exec cat",
             dir = quoted(&project.dir()),
             state = quoted(&project.state_home()),
-            bin = env!("CARGO_BIN_EXE_bpm-tui"),
         );
         let (width, height) = (width.to_string(), height.to_string());
         let mut size = vec!["-x", &width, "-y", &height];

@@ -1,5 +1,6 @@
 //! However it ends, the terminal is as it was.
 
+use background_process_manager::tui::term::Screen;
 use nix::sys::signal::Signal;
 
 use crate::support::{Project, Terminal, project::shell, signal};
@@ -7,7 +8,7 @@ use crate::support::{Project, Terminal, project::shell, signal};
 /// No other screen, no mouse, a cursor; what is typed is shown, and lines are edited.
 #[track_caller]
 fn is_restored(terminal: &Terminal) {
-    terminal.shows("ended 0");
+    terminal.shows("ended ");
     let screen = terminal.shows("icanon");
     let knows =
         terminal.knows("#{alternate_on} #{mouse_any_flag} #{mouse_button_flag} #{cursor_flag}");
@@ -37,6 +38,25 @@ fn by_a_key_or_by_a_signal_the_terminal_is_restored() {
         signal(terminal.pid(), sent);
         is_restored(&terminal);
     }
+}
+
+#[test]
+fn after_a_panic_the_terminal_is_restored_and_says_why() {
+    let project = Project::new("tui-panics");
+    let this = std::env::current_exe().unwrap();
+    let test = "--ignored --exact tui::endings::takes_the_terminal_and_panics --nocapture";
+    let command = format!("{} {test}", this.display());
+    let terminal = Terminal::run(&project, 100, 40, &command);
+    is_restored(&terminal);
+    terminal.shows("ended 101");
+    terminal.shows("as the test wants it");
+}
+
+#[test]
+#[ignore = "the test above runs it, in a terminal"]
+fn takes_the_terminal_and_panics() {
+    let _screen = Screen::take().unwrap();
+    panic!("as the test wants it");
 }
 
 #[test]
