@@ -48,6 +48,9 @@ fn the_four_panels_show_the_server_the_process_all_processes_and_the_output() {
     }
     let pid = daemon.process("main")["pid"].to_string();
     terminal.shows(&format!("pid {pid}"));
+    // What it uses, after the second look.
+    terminal.shows("cpu 0.0 %");
+    terminal.shows("mem ");
     // Looking is no activity.
     assert_eq!(daemon.status()["mode"], "release");
     drop(project);
