@@ -47,3 +47,17 @@ fn it_waits_for_a_daemon_that_does_not_run_yet() {
     terminal.press(&["Enter"]);
     terminal.shows("there");
 }
+
+#[test]
+fn where_a_token_is_wanted_it_is_found_and_by_url_alone_too() {
+    let project = Project::new("tui-token");
+    let main = shell("main", "echo there; exec sleep 1000");
+    project.config(&format!("token = true\n{main}"));
+    let daemon = project.start();
+    let terminal = Terminal::start(&project, 100, 30);
+    terminal.shows("there");
+    let bin = env!("CARGO_BIN_EXE_bpm-tui");
+    let url = format!("http://localhost:{}/mcp", daemon.port());
+    let terminal = Terminal::run(&project, 100, 30, &format!("{bin} {url}"));
+    terminal.shows("there");
+}
