@@ -289,6 +289,49 @@ fn memory_is_bounded_and_who_reads_further_up_keeps_what_he_reads() {
 }
 
 #[test]
+fn far_up_in_the_history_what_lies_below_is_left_and_read_again_on_the_way_down() {
+    let mut sample = usual();
+    let long = "x".repeat(Ring::LIMIT / 100);
+    for seq in 1001..=1090 {
+        sample.prints(1, seq, &[&long]);
+    }
+    // Full, so nothing more is taken while somebody reads above.
+    sample.act(Action::PageUp);
+    for seq in 1091..=1110 {
+        sample.prints(1, seq, &[&long]);
+    }
+    sample.act(Action::Top);
+    let [
+        Wish::Older { topic, before },
+        Wish::Follow { feed, after, .. },
+    ] = &sample.wishes[..]
+    else {
+        panic!("{:?}", sample.wishes);
+    };
+    assert_eq!(before.place.seq, 1001);
+    // Reading goes on behind the last line that is still there.
+    let pane = sample.state.pane().unwrap();
+    let Some(Entry::Line(last)) = pane.ring.entry(pane.ring.end() - 1) else {
+        panic!("no line");
+    };
+    let last = last.place.seq;
+    assert!((1040..1060).contains(&last), "{last}");
+    assert_eq!(after.as_ref().unwrap().cursor, format!("7:{last}"));
+    let (topic, feed) = (topic.clone(), feed.0);
+    let lines = (901..=1000).map(|seq| line("main", 7, seq, "older"));
+    let lines = Ok(lines.collect());
+    sample.tell(Message::Older { topic, lines });
+    sample.prints(feed, last + 1, &["next"]);
+    let pane = sample.state.pane().unwrap();
+    let entries = (pane.ring.first()..pane.ring.end()).filter_map(|it| pane.ring.entry(it));
+    let seqs = entries.filter_map(|entry| match entry {
+        Entry::Line(line) => Some(line.place.seq),
+        Entry::Notice(_) => None,
+    });
+    assert!(seqs.eq(901..=last + 1));
+}
+
+#[test]
 fn a_pattern_that_is_none_says_why_and_stays_in_the_box() {
     let mut sample = usual();
     sample.act(Action::Filter).types("(").act(Action::Accept);

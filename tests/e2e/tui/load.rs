@@ -26,6 +26,49 @@ fn the_history_is_read_page_by_page_up_to_its_first_line() {
 }
 
 #[test]
+fn on_the_way_down_from_the_top_no_line_is_missing_and_none_comes_twice() {
+    const LINES: u32 = 3500;
+    let project = Project::new("tui-whole");
+    let script = format!("seq -f 'line %.0f of many' 1 {LINES}; exec sleep 1000");
+    project.config(&shell("main", &script));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let terminal = Terminal::start(&project, 100, 200);
+    terminal.shows("line 3500 of many");
+    let number = regex::Regex::new(r"line (\d+) of many").unwrap();
+    let numbers = |screen: &str| -> Vec<u32> {
+        let found = number.captures_iter(screen);
+        found.map(|it| it[1].parse().unwrap()).collect()
+    };
+    eventually("the first line", || {
+        terminal.press(&["g"]);
+        match numbers(&terminal.screen()) {
+            shown if shown.first() == Some(&1) => Ok(()),
+            shown => Err(shown),
+        }
+    });
+    let mut seen = Vec::new();
+    loop {
+        let shown = numbers(&terminal.screen());
+        let first = shown[0];
+        let whole: Vec<u32> = (first..).take(shown.len()).collect();
+        assert_eq!(shown, whole);
+        seen.extend(shown);
+        if seen.last() == Some(&LINES) {
+            break;
+        }
+        terminal.press(&["NPage"]);
+        terminal.until("another page", |screen| {
+            numbers(screen).first().is_some_and(|now| *now > first)
+        });
+    }
+    seen.dedup();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, (1..=LINES).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_flood_is_shown_without_lag_and_memory_stays_bounded() {
     let project = Project::new("tui-flood");
     let script = "exec awk 'BEGIN { while (1) { n++; print \"flood line number \" n \" with some more text behind it\" } }'";
