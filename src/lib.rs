@@ -1,6 +1,7 @@
 //! The daemon and its clients.
 
 pub mod arguments;
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod daemon;

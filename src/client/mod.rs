@@ -31,7 +31,7 @@ use serde::de::DeserializeOwned;
 pub use self::{
     error::ClientError,
     event::Event,
-    find::{FindError, Which, find, project},
+    find::{FindError, Which, find, project, token_of},
     items::{Events, LogItems},
     lines::{Lines, TooLong},
     logs::{LogFilter, LogItem, LogKind, LogLine, LogStream, Notice},
