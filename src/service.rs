@@ -20,6 +20,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use actix::Recipient;
 use bpm_actors::{
     artifact::DescribeDiagnosis,
+    events::Events,
     ids::ProcessName,
     logs::AwaitLine,
     report::ProcessReport,
@@ -92,6 +93,8 @@ pub struct Parts {
     pub diagnoses: Recipient<DescribeDiagnosis>,
     /// The idle clock.
     pub activity: Recipient<ToolCalled>,
+    /// What happens.
+    pub events: Events,
     /// When dev mode ends by itself; `None` while nothing is in dev.
     pub release_at: watch::Receiver<Option<Instant>>,
 }
@@ -217,6 +220,12 @@ impl Service {
     /// Somebody works with the project: the idle clock begins anew.
     pub fn activity(&self) {
         self.parts.activity.do_send(ToolCalled);
+    }
+
+    /// What happens, to follow.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.parts.events
     }
 
     fn members(&self) -> &[Member] {

@@ -36,7 +36,7 @@ use self::{
     state_dir::StateDir,
     team::Team,
 };
-use crate::{config::Config, mcp};
+use crate::{config::Config, http, mcp};
 
 /// How long the last lines may take to be written when a reader is slow.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -131,7 +131,7 @@ async fn serve(
     };
     let farewell = CancellationToken::new();
     let server =
-        mcp::serve(listeners.sockets, service, farewell.clone()).map_err(cannot("serve MCP"))?;
+        http::serve(listeners.sockets, service, farewell.clone()).map_err(cannot("serve MCP"))?;
     let server = actix::spawn(server);
     // The server begins when it is polled, and the look for leftovers holds this thread for a moment.
     tokio::task::yield_now().await;

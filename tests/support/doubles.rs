@@ -15,6 +15,7 @@ use actix::{
 use background_process_manager::service::{Freshness, Member, Order, Parts, Service};
 use bpm_actors::{
     artifact::{DescribeDiagnosis, Diagnosis, Diagnostic, KnownDiagnosis, WhichBuild},
+    events::Events,
     ids::{BuildId, ProcessName, RunId},
     logs::{AwaitLine, Source},
     pattern::Pattern,
@@ -426,6 +427,7 @@ impl Cast {
             diagnoses: logs.recipient(),
             activity: ClockDouble { calls }.start().recipient(),
             release_at: when,
+            events: Events::new(),
         });
         Doubles {
             service,

@@ -24,13 +24,13 @@ const OURSELVES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 /// Admits or refuses requests.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
+pub(crate) struct Door {
     ports: Arc<[u16]>,
 }
 
 /// What is wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Stranger {
+pub(crate) enum Stranger {
     /// Host is missing, doubled, malformed, or names something else than this machine.
     #[error("the Host header must be a loopback name or address")]
     Host,
@@ -41,14 +41,14 @@ pub(super) enum Stranger {
 
 impl Door {
     /// A door of a server that listens on these ports.
-    pub(super) fn new(ports: Vec<u16>) -> Self {
+    pub(crate) fn new(ports: Vec<u16>) -> Self {
         Self {
             ports: ports.into(),
         }
     }
 
     /// The origins that are our own.
-    pub(super) fn origins(&self) -> Vec<String> {
+    pub(crate) fn origins(&self) -> Vec<String> {
         let urls = |&port: &u16| OURSELVES.map(|host| format!("http://{host}:{port}"));
         self.ports.iter().flat_map(urls).collect()
     }
@@ -131,7 +131,7 @@ fn number(text: &str) -> Option<u16> {
 }
 
 /// The door as middleware around all routes.
-pub(super) async fn guard<B: MessageBody + 'static>(
+pub(crate) async fn guard<B: MessageBody + 'static>(
     door: Door,
     request: ServiceRequest,
     next: Next<B>,
@@ -141,7 +141,7 @@ pub(super) async fn guard<B: MessageBody + 'static>(
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
         Err(stranger) => {
             log::warn!("http: refused a request, {stranger}");
-            let refusal = Refusal::forbidden(&stranger.to_string());
+            let refusal = Refusal::forbidden(stranger.to_string()).response();
             Ok(request.into_response(refusal).map_into_right_body())
         }
     }

@@ -1,0 +1,4 @@
+//! The HTTP API beside `/mcp`.
+
+mod events;
+mod orders;
