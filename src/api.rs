@@ -5,7 +5,7 @@
 //! ```
 //! * `query` reads the parameters of a request into what may exist, or says what is wrong.
 //! * `orders` are the POSTs, `errors` how the service's refusals look here.
-//! * `events` goes on for as long as the client likes; `stream` sees to it that nobody suffers from
+//! * `events` and `logs` go on for as long as the client likes; `stream` sees to it that nobody suffers from
 //!   one who reads slowly.
 //!
 //! The answers are the service's own reports, as the MCP tools give them. No GET counts as activity,
@@ -14,6 +14,7 @@
 
 mod errors;
 mod events;
+mod logs;
 mod orders;
 mod query;
 mod stream;
@@ -53,6 +54,7 @@ impl Api {
         app.app_data(this.clone())
             .service(get("/healthz").route(web::get().to(healthz)))
             .service(get("/api/events").route(web::get().to(events::follow)))
+            .service(get("/api/logs").route(web::get().to(logs::read)))
             .service(get("/api/status").route(web::get().to(status)))
             .service(post("/api/processes/{name}/restart").route(web::post().to(restart)))
             .service(post("/api/processes/{name}/start").route(web::post().to(start)))

@@ -8,6 +8,7 @@
 //! answer, not the order. Whoever waits for something to happen watches the board.
 
 mod diagnostics;
+mod follow;
 mod freshness;
 mod logs;
 mod orders;
@@ -32,6 +33,7 @@ use tokio::{sync::watch, time::Instant};
 
 pub use self::{
     diagnostics::{Diagnosed, DiagnosisAnswer},
+    follow::{FollowPorts, Following},
     freshness::Freshness,
     logs::{Finding, LogAnswer, LogQuestion},
     orders::Order,
@@ -89,6 +91,8 @@ pub struct Parts {
     pub logs: Recipient<Search>,
     /// The log store, asked for a line that may not be there yet.
     pub lines: Recipient<AwaitLine>,
+    /// The log store, as those who follow ask it.
+    pub follow: FollowPorts,
     /// The log store, asked for what the compiler found.
     pub diagnoses: Recipient<DescribeDiagnosis>,
     /// The idle clock.
@@ -125,6 +129,12 @@ pub enum ServiceError {
     WhichProcess {
         /// All names.
         known: Names,
+    },
+    /// Builds of processes were asked for of which nothing is built.
+    #[error("{processes}: a process of this type has no builds")]
+    NothingIsBuilt {
+        /// Which.
+        processes: Names,
     },
     /// That run or build is not kept.
     #[error("{process}: {cause}")]

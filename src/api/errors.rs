@@ -56,7 +56,9 @@ impl From<ServiceError> for Refused {
             }
             | ServiceError::ProcessSilent { .. }
             | ServiceError::LogsSilent => Refusal::new(Code::Unavailable, message),
-            ServiceError::NoSuchLog { .. } => Refusal::new(Code::NoSuchLog, message),
+            ServiceError::NothingIsBuilt { .. } | ServiceError::NoSuchLog { .. } => {
+                Refusal::new(Code::NoSuchLog, message)
+            }
         })
     }
 }

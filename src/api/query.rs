@@ -22,14 +22,13 @@ pub(super) struct Parameters {
     problems: Vec<String>,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for the routes to come"))]
 impl Parameters {
     /// Those of a request.
     pub(super) fn of(request: &HttpRequest) -> Result<Self, Refusal> {
         Self::parse(request.query_string())
     }
 
-    fn parse(text: &str) -> Result<Self, Refusal> {
+    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         let given = web::Query::<Vec<(String, String)>>::from_query(text);
         let given = given.map_err(|error| Refusal::bad_request(format!("the query: {error}")))?;
         Ok(Self {

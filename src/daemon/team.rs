@@ -27,7 +27,7 @@ use futures_util::future::join_all;
 use super::{held::Bound, state_dir::StateDir};
 use crate::{
     config::Config,
-    service::{Freshness, Member, Parts, Service},
+    service::{FollowPorts, Freshness, Member, Parts, Service},
 };
 
 /// How long the log store may take for what the pipes still hold.
@@ -135,6 +135,11 @@ impl Team {
             logs: logs.clone().recipient(),
             lines: logs.clone().recipient(),
             diagnoses: logs.clone().recipient(),
+            follow: FollowPorts {
+                locate: logs.clone().recipient(),
+                read_on: logs.clone().recipient(),
+                listen: logs.clone().recipient(),
+            },
             activity: mode.recipient(),
             release_at,
             events,

@@ -1,4 +1,5 @@
 //! The HTTP API beside `/mcp`.
 
 mod events;
+mod logs;
 mod orders;

@@ -70,7 +70,6 @@ impl<S: Read> Lines<S> {
 
     /// The next line, which is JSON.
     #[track_caller]
-    #[expect(dead_code, reason = "for logs")]
     pub(crate) fn json(&mut self) -> Value {
         let line = self.line().unwrap();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
