@@ -58,9 +58,9 @@ pub struct Arguments {
 #[derive(Args, Clone, Debug)]
 pub(super) struct Place {
     /// Look for the project from DIR upwards instead of from the current directory.
-    #[arg(short = 'C', value_name = "DIR", conflicts_with = "url")]
+    #[arg(short = 'C', value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Speak to the daemon at URL, such as <http://localhost:3001/mcp>.
+    /// Speak to the daemon at URL, such as <http://localhost:3001/mcp>, whatever the project.
     #[arg(long, value_name = "URL", global = true)]
     pub(super) url: Option<String>,
 }
@@ -252,7 +252,7 @@ pub(super) struct LogsArguments {
     #[arg(long, value_name = "WHEN")]
     pub(super) since: Option<String>,
     /// Not newer than this, as --since.
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", conflicts_with = "follow")]
     pub(super) until: Option<String>,
     /// Only lines at least as bad as this.
     #[arg(long, value_name = "LEVEL", value_parser = ["fatal", "error", "warn", "info", "debug", "trace"])]

@@ -1,7 +1,5 @@
 //! `bpm events`.
 
-use std::time::Duration;
-
 use futures_util::{FutureExt, StreamExt};
 
 use super::{
@@ -19,8 +17,6 @@ use crate::client::{ClientError, Event, Events};
 
 /// How many are shown when nobody says.
 const USUAL: usize = 20;
-/// How long to wait for another one of those that happened before.
-const SILENCE: Duration = Duration::from_millis(200);
 
 /// Shows what happened and, with `--follow`, what happens.
 ///
@@ -31,12 +27,12 @@ pub(super) async fn events(
     arguments: &EventsArguments,
     console: &mut Console,
 ) -> Result<Code, Failure> {
-    let usual = (!arguments.follow).then_some(USUAL);
-    let last = arguments.lines.or(usual);
-    let mut events = link.client().events(None, last).await?;
+    let client = link.client();
     if !arguments.follow {
-        return past(events, last, arguments, console).await;
+        let past = client.past_events(arguments.lines.unwrap_or(USUAL)).await?;
+        return all(past, arguments, console).await;
     }
+    let mut events = client.events(None, arguments.lines).await?;
     let mut gone = std::pin::pin!(reader_gone());
     let mut seen = None;
     loop {
@@ -54,22 +50,15 @@ pub(super) async fn events(
     }
 }
 
-/// Prints what happened before. The stream goes on behind it, so silence is the end.
-async fn past(
+/// Prints what happened before.
+async fn all(
     mut events: Events,
-    last: Option<usize>,
     arguments: &EventsArguments,
     console: &mut Console,
 ) -> Result<Code, Failure> {
-    let mut left = last.unwrap_or(USUAL);
-    while left > 0 {
-        match tokio::time::timeout(SILENCE, events.next()).await {
-            Ok(Some(event)) => print(&event?, arguments, console)?,
-            Ok(None) | Err(_) => break,
-        }
-        left -= 1;
+    while let Some(event) = events.next().await {
+        print(&event?, arguments, console)?;
     }
-    console.flush()?;
     Ok(Code::Done)
 }
 

@@ -52,6 +52,9 @@ async fn watch(
     console: &mut Console,
 ) -> Result<(Code, String), Failure> {
     let mut look = Look::at(link.client(), goal, name).await;
+    if look.is_ok() {
+        console.progress(&format!("{name}: waiting for {goal}"));
+    }
     loop {
         match look {
             Ok(mut looking) => match looking.until(link.client(), goal, name).await {

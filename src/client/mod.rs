@@ -53,6 +53,9 @@ const SEARCH: Duration = Duration::from_mins(1);
 /// How much longer an order may take than the daemon was told to wait for it.
 const MARGIN: Duration = Duration::from_secs(10);
 
+/// How many events a daemon keeps.
+const MOST_EVENTS: usize = 1_000;
+
 /// What a process can be told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -150,11 +153,29 @@ impl Client {
         after: Option<u64>,
         last: Option<usize>,
     ) -> Result<Events, ClientError> {
+        self.stream(after, last, Query::default()).await
+    }
+
+    /// The `last` so many things that happened.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn past_events(&self, last: usize) -> Result<Events, ClientError> {
         let mut query = Query::default();
+        query.push("follow", false);
+        self.stream(None, Some(last), query).await
+    }
+
+    async fn stream(
+        &self,
+        after: Option<u64>,
+        last: Option<usize>,
+        mut query: Query,
+    ) -> Result<Events, ClientError> {
         // A header as well would say the same again.
         query.maybe("after", after);
         if after.is_none() {
-            query.maybe("last", last);
+            query.maybe("last", last.map(|last| last.min(MOST_EVENTS)));
         }
         let mut request = Request::get(format!("/api/events{}", query.finish()));
         request

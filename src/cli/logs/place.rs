@@ -6,9 +6,6 @@ use jiff::Timestamp;
 
 use crate::client::{LogFilter, LogItem, Notice};
 
-/// The most lines that are asked for after a break: as many as the daemon gives.
-const ALL: usize = 100_000;
-
 /// How far a reader has come.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -42,7 +39,8 @@ impl Place {
     /// The question that goes on from here.
     pub(super) fn resume(&self, asked: &LogFilter) -> LogFilter {
         let mut filter = LogFilter {
-            tail: Some(ALL),
+            // All that he has missed.
+            tail: None,
             head: None,
             // What was asked for by its place is another one after a restart.
             index: None,
@@ -111,7 +109,7 @@ mod tests {
         }
         let filter = place.resume(&asked(&["main", "web"]));
         assert_eq!(filter.after_cursor.as_deref(), Some("main=7:2,web=8:3"));
-        assert_eq!((filter.tail, filter.since), (Some(ALL), None));
+        assert_eq!((filter.tail, filter.since), (None, None));
         place.pass(&LogItem::Notice(Notice::RunChanged {
             process: "main".to_owned(),
             run: 9,
