@@ -60,7 +60,7 @@ pub(super) struct Place {
     /// Look for the project from DIR upwards instead of from the current directory.
     #[arg(short = 'C', value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Speak to the daemon at URL, such as <http://localhost:3001/mcp>, whatever the project.
+    /// Speak to the daemon at this URL, with or without /mcp, whatever the project.
     #[arg(long, value_name = "URL", global = true)]
     pub(super) url: Option<String>,
 }
