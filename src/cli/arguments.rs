@@ -1,5 +1,7 @@
 //! The command line of `bpm`, and what its help teaches.
 
+mod help;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -14,38 +16,7 @@ use crate::client::{LogStream, Which};
 #[command(
     name = "bpm",
     version,
-    after_help = "\
-A first time:
-  bpm init                 write a .mcp-run for what is here
-  bpm run                  start the daemon, in the foreground
-  bpm mcp-config claude    how to connect Claude Code
-
-Every day:
-  bpm status               what runs, since when, and what went wrong
-  bpm restart              build and swap in what was changed; shows the compiler's errors
-  bpm logs -f              what the processes print
-
-`bpm COMMAND --help` has examples for each.",
-    after_long_help = "\
-A first time:
-  bpm init                 write a .mcp-run for what is here
-  bpm run                  start the daemon, in the foreground
-  bpm mcp-config claude    how to connect Claude Code
-
-Every day:
-  bpm status               what runs, since when, and what went wrong
-  bpm restart              build and swap in what was changed; shows the compiler's errors
-  bpm logs -f              what the processes print
-
-Exit codes:
-  0  done
-  1  not done: a failed build, a roll-back, a crash
-  2  usage or configuration
-  3  the daemon does not run
-  4  time ran out
-  5  no such process
-
-NO_COLOR turns colours off. `bpm COMMAND --help` has examples for each."
+    after_help = help::BPM
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -83,125 +54,47 @@ impl Place {
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Command {
     /// Show what every process does.
-    #[command(after_help = "\
-Examples:
-  bpm status
-  bpm status --watch           stays, and shows every change
-  bpm status --json | jq '.processes[] | select(.health != \"ready\") | .name'
-
---json prints what the MCP tool get_status answers, on one line; with --watch, a line for each change.")]
+    #[command(after_help = help::STATUS)]
     Status(StatusArguments),
     /// Show what processes printed, or print now.
-    #[command(after_help = "\
-Examples:
-  bpm logs                     the last lines of all processes, by time
-  bpm logs web -f              and what comes, also when it or the daemon is restarted
-  bpm logs --grep 'panic|ERROR' -C 3 --since 1h
-  bpm logs main --run 7        what run 7 printed
-  bpm logs main --build        what cargo printed in the newest build
-  bpm logs -f --json | jq -r .text
-
---json prints a line for each line: {\"process\",\"run\",\"seq\",\"at\",\"stream\",\"text\"}, with \"build\":true for
-builds and \"context\":true beside a match; and notices {\"notice\":\"gap\"|\"run_changed\"|\"dropped\",…}.")]
+    #[command(after_help = help::LOGS)]
     Logs(LogsArguments),
     /// Build in dev mode what was changed, and swap it in.
-    #[command(after_help = "\
-Examples:
-  bpm restart                  the only process
-  bpm restart main web         both at once
-  bpm restart main && curl localhost:8080
-
-Waits until the new run is ready and tells what came of it; the compiler's errors, if there are any, are printed.
-What ran before serves until then. The exit code is 0 when the change is live, 1 when it is not, 4 when it is
-not known yet. --json prints the outcome of each process on a line, as the MCP tool restart answers it.")]
+    #[command(after_help = help::RESTART)]
     Restart(OrderArguments),
     /// End processes; they stay stopped until they are started.
-    #[command(after_help = "\
-Examples:
-  bpm stop web
-  bpm stop main web --timeout 10s
-
-The exit code is 0 when nobody of them is left. --json prints the outcome of each process on a line.")]
+    #[command(after_help = help::STOP)]
     Stop(OrderArguments),
     /// Run stopped processes again; builds them first.
-    #[command(after_help = "\
-Examples:
-  bpm start web
-  bpm start main --json | jq .outcome
-
-One that runs already is left alone. The exit code is 0 when all of them run.")]
+    #[command(after_help = help::START)]
     Start(OrderArguments),
     /// Wait until a process is ready, ends, or prints a line.
-    #[command(after_help = "\
-Examples:
-  bpm wait --for ready && npm test
-  bpm wait web --for log='listening on' --timeout 1m
-  bpm wait main --for exit --timeout 1h30m
-
-ready: it serves, is ready, and nothing newer is on its way. exit: the run that serves now has ended or was replaced.
-log=R: a line of its newest run matches the regular expression R, or does so later; that line is printed.
-The exit code is 0 when it came, 4 when time ran out, 1 when it cannot come because the process is stopped.")]
+    #[command(after_help = help::WAIT)]
     Wait(WaitArguments),
     /// Show what happened, or happens now: builds, crashes, restarts.
-    #[command(after_help = "\
-Examples:
-  bpm events                   what happened last
-  bpm events -f                and what happens, one line for each event
-  bpm events -f --json | jq -r 'select(.kind == \"crashed\") | .text'
-
---json prints {\"id\",\"kind\",\"process\",\"at\",\"text\"} on a line for each, with \"state\", \"serving\", \"run\" or
-\"mode\" where it is about that.")]
+    #[command(after_help = help::EVENTS)]
     Events(EventsArguments),
     /// Run the daemon in the foreground.
-    #[command(after_help = "\
-Examples:
-  bpm run                      the project that the current directory is in
-  bpm run ~/ganbot
-  nohup bpm run >/dev/null 2>&1 &
-
-It ends on SIGTERM or Ctrl-C, and all processes with it. It is background-process-manager by another name.")]
+    #[command(after_help = help::RUN)]
     Run(DirArgument),
     /// Write a .mcp-run for what is found here.
-    #[command(after_help = "\
-Examples:
-  bpm init
-  bpm init ~/ganbot
-
-Looks at Cargo.toml, package.json and Procfile. Asks nothing and overwrites nothing; read the file before you start.")]
+    #[command(after_help = help::INIT)]
     Init(DirArgument),
     /// Check the .mcp-run.
-    #[command(after_help = "\
-Examples:
-  bpm check                    the project that the current directory is in
-  bpm check ~/ganbot           that in this directory
-
-All errors are reported together, with their lines. The exit code is 2 when there are any.")]
+    #[command(after_help = help::CHECK)]
     Check(DirArgument),
     /// Show how to connect a coding agent.
-    #[command(after_help = "\
-Examples:
-  bpm mcp-config               Claude Code: the command to run
-  bpm mcp-config cursor        what belongs into .cursor/mcp.json
-  sh -c \"$(bpm mcp-config claude)\"
-
-Where the daemon asks for a token, it is in what is printed: keep that out of the repository.")]
+    #[command(after_help = help::MCP_CONFIG)]
     McpConfig {
         /// Which agent or editor.
         #[arg(default_value = "claude")]
         client: McpClient,
     },
     /// Open the terminal UI.
-    #[command(after_help = "\
-Examples:
-  bpm tui
-  bpm --url http://localhost:3001/mcp tui")]
+    #[command(after_help = help::TUI)]
     Tui,
     /// Print a script that completes the arguments of bpm in a shell.
-    #[command(after_help = "\
-Examples:
-  bpm completions bash > ~/.local/share/bash-completion/completions/bpm
-  bpm completions zsh > ~/.zfunc/_bpm
-  bpm completions fish > ~/.config/fish/completions/bpm.fish")]
+    #[command(after_help = help::COMPLETIONS)]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,

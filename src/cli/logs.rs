@@ -44,6 +44,9 @@ pub(super) async fn logs(
         match ended {
             None if !arguments.follow => {
                 console.flush()?;
+                if place.is_at_the_beginning() && !arguments.json {
+                    console.note("-- no lines");
+                }
                 return Ok(Code::Done);
             }
             Some(error) if !(arguments.follow && error.may_pass()) => {

@@ -22,8 +22,8 @@ pub(super) fn detect(folder: &Path, cwd: &str) -> Vec<Found> {
         }
     }
     packages.retain(|package| !package.binaries.is_empty());
-    let several_packages = packages.len() > 1;
-    let is_workspace = manifest.contains_key("workspace");
+    // A workspace without a package of its own has no binary that goes without saying.
+    let is_named = packages.len() > 1 || !manifest.contains_key("package");
     let found = packages.iter().flat_map(|package| {
         let several = package.binaries.len() > 1;
         let main = package.binaries.get(&package.main);
@@ -37,7 +37,7 @@ pub(super) fn detect(folder: &Path, cwd: &str) -> Vec<Found> {
             Found {
                 name: binary.clone(),
                 what: What::Rust {
-                    package: (several_packages || is_workspace).then(|| package.name.clone()),
+                    package: is_named.then(|| package.name.clone()),
                     bin: several.then(|| binary.clone()),
                 },
                 cwd: cwd.to_owned(),

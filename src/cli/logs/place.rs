@@ -23,6 +23,11 @@ impl Place {
         }
     }
 
+    /// Whether he has read nothing yet.
+    pub(super) fn is_at_the_beginning(&self) -> bool {
+        self.seen.is_empty()
+    }
+
     /// He has read this.
     pub(super) fn pass(&mut self, item: &LogItem) {
         match item {

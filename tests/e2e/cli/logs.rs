@@ -35,6 +35,12 @@ fn lines_are_shown_as_they_are_asked_for() {
         logs(&["--run", "1", "-g", "1", "-v", "-n", "1"]),
         "line 9\n"
     );
+    let said = Bpm::says(&project, &["logs", "--grep", "nothing"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, ""));
+    assert_eq!(
+        said.stderr, "-- no lines\n",
+        "an empty answer says that it is one"
+    );
     let line: Value = serde_json::from_str(&logs(&["--json", "-n", "1"])).unwrap();
     assert_eq!(
         (
