@@ -15,6 +15,7 @@
 mod errors;
 mod events;
 mod logs;
+mod metrics;
 mod orders;
 mod query;
 mod stream;
@@ -55,6 +56,8 @@ impl Api {
             .service(get("/healthz").route(web::get().to(healthz)))
             .service(get("/api/events").route(web::get().to(events::follow)))
             .service(get("/api/logs").route(web::get().to(logs::read)))
+            .service(get("/api/usage").route(web::get().to(usage)))
+            .service(get("/metrics").route(web::get().to(metrics)))
             .service(get("/api/status").route(web::get().to(status)))
             .service(post("/api/processes/{name}/restart").route(web::post().to(restart)))
             .service(post("/api/processes/{name}/start").route(web::post().to(start)))
@@ -81,6 +84,21 @@ async fn status(api: web::Data<Api>, request: HttpRequest) -> Answer {
     Parameters::of(&request)?.finish()?;
     api.service.refresh().await;
     Ok(fresh().json(api.service.status(Instant::now())))
+}
+
+/// `GET /api/usage`: CPU time and memory of the processes.
+async fn usage(api: web::Data<Api>, request: HttpRequest) -> Answer {
+    Parameters::of(&request)?.finish()?;
+    Ok(fresh().json(api.service.usage().await))
+}
+
+/// `GET /metrics`, for Prometheus.
+async fn metrics(api: web::Data<Api>) -> HttpResponse {
+    api.service.refresh().await;
+    let usage = api.service.usage().await;
+    let text = metrics::text(&api.service.status(Instant::now()), &usage);
+    let kind = (CONTENT_TYPE, metrics::CONTENT_TYPE);
+    fresh().insert_header(kind).body(text)
 }
 
 /// An answer that is true only now.

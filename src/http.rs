@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! actix-web ─► door (Host, Origin; every route) ─┬─► mcp  (/mcp)
-//!                                                └─► api  (/api/*, /healthz)
+//!                                                └─► api  (/api/*, /healthz, /metrics)
 //! ```
-//! * [`door`] refuses whoever is not a local program or our own page.
+//! * [`door`] refuses whoever is not a local program or our own page, or lacks the token.
 //! * [`peer`] is who is at the other end of a connection.
 //! * [`body`] reads what a request brings, within bounds.
 //! * [`refusal`] is how requests are refused that get no further.
@@ -15,10 +15,12 @@ pub(crate) mod body;
 pub(crate) mod door;
 pub(crate) mod peer;
 pub(crate) mod refusal;
+mod token;
 
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    os::unix::net::UnixListener,
     time::Duration,
 };
 
@@ -31,6 +33,7 @@ use rmcp::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use self::token::Token;
 use self::{door::Door, peer::Peer, refusal::Refusal};
 use crate::{api::Api, mcp, service::Service};
 
@@ -42,7 +45,28 @@ const MOST_CONNECTIONS: usize = 512;
 /// How long open requests may take after `shutdown`, in seconds.
 const FAREWELL: u64 = 1;
 
-/// Serves `service` on `listeners`. The server begins to work as soon as the answer is polled or
+/// Where requests come in.
+#[derive(Debug)]
+pub struct Entrances {
+    /// On loopback.
+    pub tcp: Vec<TcpListener>,
+    /// For this user's own tools.
+    pub unix: Option<UnixListener>,
+    /// What requests over TCP must bring, if anything.
+    pub token: Option<Token>,
+}
+
+impl From<Vec<TcpListener>> for Entrances {
+    fn from(tcp: Vec<TcpListener>) -> Self {
+        Self {
+            tcp,
+            unix: None,
+            token: None,
+        }
+    }
+}
+
+/// Serves `service` where requests come in. The server begins to work as soon as the answer is polled or
 /// spawned, and ends when `shutdown` is cancelled.
 ///
 /// Cancel `shutdown` last, when the processes have ended: restarts that are under way are answered
@@ -51,14 +75,15 @@ const FAREWELL: u64 = 1;
 /// # Errors
 /// When a listener cannot be used.
 pub fn serve(
-    listeners: Vec<TcpListener>,
+    entrances: impl Into<Entrances>,
     service: Service,
     shutdown: CancellationToken,
 ) -> io::Result<dev::Server> {
-    let door = door(&listeners)?;
+    let entrances = entrances.into();
+    let door = door(&entrances)?;
     let tools = mcp::tools(service.clone(), door.origins(), shutdown.clone());
     let api = web::Data::new(Api::new(service, shutdown.clone()));
-    listen(listeners, door, shutdown, move |app| {
+    listen(entrances, door, shutdown, move |app| {
         mcp::route(&tools, app);
         Api::route(&api, app);
     })
@@ -69,27 +94,30 @@ pub fn serve(
 /// # Errors
 /// When a listener cannot be used.
 pub fn serve_rmcp<H: ServerHandler, M: SessionManager>(
-    listeners: Vec<TcpListener>,
+    entrances: impl Into<Entrances>,
     rmcp: impl FnOnce(StreamableHttpServerConfig) -> StreamableHttpService<H, M>,
     shutdown: CancellationToken,
 ) -> io::Result<dev::Server> {
-    let door = door(&listeners)?;
+    let entrances = entrances.into();
+    let door = door(&entrances)?;
     let endpoint = mcp::any(rmcp, door.origins(), shutdown.clone());
-    listen(listeners, door, shutdown, move |app| {
+    listen(entrances, door, shutdown, move |app| {
         mcp::route(&endpoint, app);
     })
 }
 
-fn door(listeners: &[TcpListener]) -> io::Result<Door> {
-    let addresses: Vec<SocketAddr> = listeners
+fn door(entrances: &Entrances) -> io::Result<Door> {
+    let addresses: Vec<SocketAddr> = entrances
+        .tcp
         .iter()
         .map(TcpListener::local_addr)
         .collect::<Result<_, _>>()?;
-    Ok(Door::new(addresses.iter().map(SocketAddr::port).collect()))
+    let ports = addresses.iter().map(SocketAddr::port).collect();
+    Ok(Door::new(ports, entrances.token.clone()))
 }
 
 fn listen(
-    listeners: Vec<TcpListener>,
+    entrances: Entrances,
     door: Door,
     shutdown: CancellationToken,
     rooms: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
@@ -112,8 +140,11 @@ fn listen(
     .h1_allow_half_closed(false)
     .shutdown_timeout(FAREWELL)
     .disable_signals();
-    for listener in listeners {
+    for listener in entrances.tcp {
         http = http.listen(listener)?;
+    }
+    if let Some(listener) = entrances.unix {
+        http = http.listen_uds(listener)?;
     }
     let server = http.run();
 

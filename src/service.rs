@@ -14,6 +14,7 @@ mod logs;
 mod orders;
 mod progress;
 mod status;
+mod usage;
 mod wait;
 
 use std::{fmt, path::PathBuf, sync::Arc};
@@ -39,6 +40,7 @@ pub use self::{
     orders::Order,
     progress::{Progress, Unheard},
     status::{StatusReport, StatusWatch},
+    usage::{ProcessUsage, UsageReport},
     wait::{Unmet, Until, WaitReport, Wanted},
 };
 

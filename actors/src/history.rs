@@ -218,6 +218,7 @@ pub struct Picture {
     is_ending: bool,
     said: Option<Arc<str>>,
     sources: Sources,
+    leaders: Vec<u32>,
     history: History,
 }
 
@@ -260,8 +261,15 @@ impl Picture {
             sources: serving
                 .map(|run| run.artifact.sources.clone())
                 .unwrap_or_default(),
+            leaders: Vec::new(),
             history: history.clone(),
         }
+    }
+
+    /// The same, with the pids of all children that live.
+    #[must_use]
+    pub fn led_by(self, leaders: Vec<u32>) -> Self {
+        Self { leaders, ..self }
     }
 }
 
@@ -330,6 +338,10 @@ impl Snapshot for Picture {
 
     fn sources(&self) -> Sources {
         self.sources.clone()
+    }
+
+    fn leaders(&self) -> Vec<u32> {
+        self.leaders.clone()
     }
 
     fn is_ending(&self) -> bool {

@@ -48,3 +48,4 @@ pub mod restart;
 pub mod search;
 pub mod sockets;
 pub mod spec;
+pub mod usage;

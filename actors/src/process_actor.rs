@@ -356,6 +356,7 @@ impl ProcessActor {
         }
         let shown = |run| self.live.get(&run).map(Child::shown).unwrap_or_default();
         let picture = Picture::take(&self.spec, self.mode, &self.machine, &self.history, shown);
+        let picture = picture.led_by(self.live.values().map(|child| child.pid).collect());
         let state = picture.state();
         self.board.send_replace(Arc::new(picture));
         // Behind the board: who is told and looks there sees it.

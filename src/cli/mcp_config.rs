@@ -44,6 +44,10 @@ fn server(place: &Place) -> Result<Server, Failure> {
     let project_dir = match find(&place.which()) {
         Ok(target) => {
             let (url, token) = (target.url, target.token);
+            // One that was made once is kept, also where it is not asked for any more.
+            let config = target.project_dir.map(|dir| Config::load(&dir));
+            let is_asked_for = !matches!(config, Some(Ok(config)) if !config.token);
+            let token = token.filter(|_| is_asked_for);
             return Ok(Server { url, token });
         }
         Err(FindError::NotRunning { project_dir }) => project_dir,
@@ -51,11 +55,13 @@ fn server(place: &Place) -> Result<Server, Failure> {
     };
     // It will serve where the configuration says.
     let config = Config::load(&project_dir)?;
-    match config.mcp_port {
-        0 => Err(Failure::from(FindError::NotRunning { project_dir })),
-        port => Ok(Server {
+    let token = config.token.then(|| token_of(&project_dir));
+    match (config.mcp_port, token) {
+        // It chooses the port when it starts, and makes the token when it starts first.
+        (0, _) | (_, Some(None)) => Err(Failure::from(FindError::NotRunning { project_dir })),
+        (port, token) => Ok(Server {
             url: format!("http://localhost:{port}/mcp"),
-            token: token_of(&project_dir),
+            token: token.flatten(),
         }),
     }
 }

@@ -2,6 +2,8 @@
 
 mod goal;
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
@@ -11,7 +13,7 @@ use super::{
     names,
 };
 use crate::{
-    client::{Client, ClientError, Events, LogFilter, LogItem, LogItems},
+    client::{Client, ClientError, Event, Events, LogFilter, LogItem, LogItems},
     service::StatusReport,
 };
 
@@ -70,6 +72,9 @@ async fn watch(
     }
 }
 
+/// How long a daemon may take to hang up once it has stopped a process.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// What is heard of a process.
 struct Look {
     events: Events,
@@ -93,6 +98,7 @@ impl Look {
         goal: &Goal,
         name: &str,
     ) -> Result<(Code, String), ClientError> {
+        let mut is_new = true;
         loop {
             let status = client.status().await?;
             match goal.verdict(process(&status, name)) {
@@ -105,17 +111,29 @@ impl Look {
                     {
                         return Ok((Code::Done, line));
                     }
-                    return Ok((Code::Failed, text));
+                    if is_new {
+                        return Ok((Code::Failed, text));
+                    }
+                    // A daemon that ends stops everything before it hangs up.
+                    match tokio::time::timeout(FAREWELL, self.events.next()).await {
+                        Err(_) => return Ok((Code::Failed, text)),
+                        Ok(event) => heard(event)?,
+                    }
+                    continue;
                 }
             }
+            is_new = false;
             tokio::select! {
                 line = next_line(&mut self.lines) => return Ok((Code::Done, line?)),
-                event = self.events.next() => {
-                    event.unwrap_or_else(|| Err(ClientError::ended()))?;
-                }
+                event = self.events.next() => heard(event)?,
             }
         }
     }
+}
+
+/// Any event is a reason to look again.
+fn heard(event: Option<Result<Event, ClientError>>) -> Result<(), ClientError> {
+    event.unwrap_or_else(|| Err(ClientError::ended())).map(drop)
 }
 
 fn process<'s>(

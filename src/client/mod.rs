@@ -16,7 +16,6 @@ mod query;
 mod sse;
 mod target;
 mod transport;
-mod usage;
 
 #[cfg(test)]
 mod tests;
@@ -38,13 +37,12 @@ pub use self::{
     ndjson::NdjsonDecoder,
     sse::{ServerSent, SseDecoder},
     target::{Address, BadUrl, Target},
-    usage::{ProcessUsage, UsageReport},
 };
 use self::{
     query::{Query, encoded},
     transport::{Answer, Request},
 };
-use crate::service::StatusReport;
+pub use crate::service::{ProcessUsage, StatusReport, UsageReport};
 
 /// How long a question may take that the daemon answers from memory.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -2,7 +2,8 @@
 //!
 //! A web page that somebody visits can send requests to loopback, and by DNS rebinding it can even
 //! read the answers. It cannot choose its Host and Origin, so these are checked: on every route,
-//! before the body is read.
+//! before the body is read. Programs of other users of the machine lack the token, where one is
+//! wanted.
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr},
@@ -17,7 +18,11 @@ use actix_web::{
     middleware::Next,
 };
 
-use super::refusal::Refusal;
+use super::{
+    peer::{Peer, Way},
+    refusal::Refusal,
+    token::Token,
+};
 
 /// The names by which a browser reaches what we bind.
 const OURSELVES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -26,6 +31,8 @@ const OURSELVES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
     ports: Arc<[u16]>,
+    /// What requests over TCP must bring, if anything.
+    token: Option<Token>,
 }
 
 /// What is wrong with a request.
@@ -40,10 +47,11 @@ pub(crate) enum Stranger {
 }
 
 impl Door {
-    /// A door of a server that listens on these ports.
-    pub(crate) fn new(ports: Vec<u16>) -> Self {
+    /// A door of a server that listens on these ports, and wants this token.
+    pub(crate) fn new(ports: Vec<u16>, token: Option<Token>) -> Self {
         Self {
             ports: ports.into(),
+            token,
         }
     }
 
@@ -64,6 +72,14 @@ impl Door {
             Ok(None) => Ok(()),
             Ok(Some(origin)) if self.is_own(origin) => Ok(()),
             Ok(Some(_)) | Err(Unclear) => Err(Stranger::Origin),
+        }
+    }
+
+    /// Whether who came in this way may stay. The unix socket is this user's alone.
+    fn knows(&self, way: Way, headers: &HeaderMap) -> bool {
+        match (way, &self.token) {
+            (Way::Unix, _) | (_, None) => true,
+            (Way::Tcp, Some(token)) => token.is_in(headers),
         }
     }
 
@@ -138,7 +154,17 @@ pub(crate) async fn guard<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let target = request.uri().authority().map(|it| it.as_str().to_owned());
     match door.admits(target.as_deref(), request.headers()) {
-        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
+        Ok(()) => {
+            let peer = request.request().conn_data::<Peer>();
+            let way = peer.map_or(Way::Tcp, Peer::way);
+            if door.knows(way, request.headers()) {
+                return Ok(next.call(request).await?.map_into_left_body());
+            }
+            log::warn!("http: refused a request without the token");
+            Ok(request
+                .into_response(Refusal::unauthorized())
+                .map_into_right_body())
+        }
         Err(stranger) => {
             log::warn!("http: refused a request, {stranger}");
             let refusal = Refusal::forbidden(stranger.to_string()).response();
@@ -161,7 +187,7 @@ mod tests {
         for it in origin {
             headers.append(ORIGIN, HeaderValue::from_str(it).unwrap());
         }
-        Door::new(vec![3001]).admits(None, &headers)
+        Door::new(vec![3001], None).admits(None, &headers)
     }
 
     #[test]
@@ -248,7 +274,7 @@ mod tests {
     fn a_request_line_cannot_name_another_host_than_the_header() {
         let mut headers = HeaderMap::new();
         headers.append(HOST, HeaderValue::from_static("localhost"));
-        let door = Door::new(vec![3001]);
+        let door = Door::new(vec![3001], None);
         assert_eq!(door.admits(Some("127.0.0.1:3001"), &headers), Ok(()));
         let other = door.admits(Some("evil.example"), &headers);
         assert_eq!(other, Err(Stranger::Host));
@@ -259,6 +285,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(HOST, HeaderValue::from_static("localhost"));
         headers.append(ORIGIN, HeaderValue::from_static("http://localhost"));
-        assert_eq!(Door::new(vec![80]).admits(None, &headers), Ok(()));
+        assert_eq!(Door::new(vec![80], None).admits(None, &headers), Ok(()));
     }
 }

@@ -48,7 +48,6 @@ impl Peer {
     }
 
     /// How it came in.
-    #[expect(dead_code, reason = "for the token")]
     pub(crate) fn way(&self) -> Way {
         self.0.way
     }

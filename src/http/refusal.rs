@@ -12,6 +12,8 @@ use serde::Serialize;
 pub(crate) enum Code {
     /// Something about the request is wrong; the message says what would be right.
     BadRequest,
+    /// The token is missing, or another one.
+    Unauthorized,
     /// The door was closed.
     Forbidden,
     /// No process has this name.
@@ -30,6 +32,7 @@ impl Code {
     fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::UnknownProcess | Self::NoSuchLog | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -72,6 +75,17 @@ impl Refusal {
     /// 400: this is wrong.
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(Code::BadRequest, message)
+    }
+
+    /// 401: the token is missing, or another one.
+    pub(crate) fn unauthorized() -> HttpResponse {
+        let message = "this daemon wants its token: Authorization: Bearer TOKEN, from the file \
+                       `token` in its state folder";
+        let mut response = Self::new(Code::Unauthorized, message).response();
+        let bearer = actix_web::http::header::HeaderValue::from_static("Bearer");
+        let headers = response.headers_mut();
+        headers.insert(actix_web::http::header::WWW_AUTHENTICATE, bearer);
+        response
     }
 
     /// 403: the door was closed.

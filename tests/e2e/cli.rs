@@ -1,5 +1,6 @@
 //! `bpm` against a real daemon.
 
+mod entrances;
 mod events;
 mod logs;
 mod orders;
