@@ -136,6 +136,16 @@ fn who_watches_sees_every_change_also_of_the_next_daemon() {
 }
 
 #[test]
+fn on_a_terminal_who_watches_sees_one_table_that_changes() {
+    let (project, _daemon) = started("cli-watch-terminal");
+    let watch = Bpm::in_terminal(Bpm::command(&project, &["status", "-w"]), 100);
+    watch.prints("\x1b[32mrunning\x1b[0m");
+    assert!(watch.stdout().starts_with("\x1b[H"), "{:?}", watch.stdout());
+    assert_eq!(Bpm::says(&project, &["stop", "web"]).code, 0);
+    watch.prints("\x1b[33mstopped\x1b[0m");
+}
+
+#[test]
 fn on_a_terminal_there_are_colours_and_lines_fit() {
     let (project, _daemon) = started("cli-colours");
     let said = Bpm::in_terminal(Bpm::command(&project, &["status"]), 60).ends();
