@@ -2,6 +2,7 @@
 
 mod api;
 pub mod arguments;
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod daemon;

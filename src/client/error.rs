@@ -44,6 +44,12 @@ impl ClientError {
         }
     }
 
+    /// A stream that ended, which none does that goes on while its daemon lives.
+    #[must_use]
+    pub fn ended() -> Self {
+        Self::Broken(io::ErrorKind::UnexpectedEof.into())
+    }
+
     pub(super) fn broken(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Broken(io::Error::other(cause))
     }

@@ -185,3 +185,9 @@ fn known_at(home: &Path, address: &Address) -> Option<(Option<String>, Option<Pa
         }
     })
 }
+
+/// What must be shown to the daemon of this project, whether it runs or not, if anything.
+#[must_use]
+pub fn token_of(project_dir: &Path) -> Option<String> {
+    token(&state_place::folder(&state_place::home()?, project_dir))
+}

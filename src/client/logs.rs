@@ -178,18 +178,13 @@ impl LogItem {
     /// # Errors
     /// When it is none.
     pub fn read(json: &[u8]) -> Result<Self, ClientError> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Item {
-            Notice(Notice),
-            Line(LogLine),
+        // Nearly all are lines.
+        if let Ok(line) = serde_json::from_slice(json) {
+            return Ok(Self::Line(line));
         }
-        let item = serde_json::from_slice(json)
-            .map_err(|error| ClientError::Unintelligible(format!("a line of a log: {error}")))?;
-        Ok(match item {
-            Item::Line(line) => Self::Line(line),
-            Item::Notice(notice) => Self::Notice(notice),
-        })
+        serde_json::from_slice(json)
+            .map(Self::Notice)
+            .map_err(|error| ClientError::Unintelligible(format!("a line of a log: {error}")))
     }
 }
 

@@ -16,7 +16,6 @@ mod query;
 mod sse;
 mod target;
 mod transport;
-mod usage;
 
 #[cfg(test)]
 mod tests;
@@ -31,20 +30,19 @@ use serde::de::DeserializeOwned;
 pub use self::{
     error::ClientError,
     event::Event,
-    find::{FindError, Which, find, project},
+    find::{FindError, Which, find, project, token_of},
     items::{Events, LogItems},
     lines::{Lines, TooLong},
     logs::{LogFilter, LogItem, LogKind, LogLine, LogStream, Notice},
     ndjson::NdjsonDecoder,
     sse::{ServerSent, SseDecoder},
     target::{Address, BadUrl, Target},
-    usage::{ProcessUsage, UsageReport},
 };
 use self::{
     query::{Query, encoded},
     transport::{Answer, Request},
 };
-use crate::service::StatusReport;
+pub use crate::service::{ProcessUsage, StatusReport, UsageReport};
 
 /// How long a question may take that the daemon answers from memory.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,6 +50,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SEARCH: Duration = Duration::from_mins(1);
 /// How much longer an order may take than the daemon was told to wait for it.
 const MARGIN: Duration = Duration::from_secs(10);
+
+/// How many events a daemon keeps.
+const MOST_EVENTS: usize = 1_000;
 
 /// What a process can be told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,11 +151,29 @@ impl Client {
         after: Option<u64>,
         last: Option<usize>,
     ) -> Result<Events, ClientError> {
+        self.stream(after, last, Query::default()).await
+    }
+
+    /// The `last` so many things that happened.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn past_events(&self, last: usize) -> Result<Events, ClientError> {
         let mut query = Query::default();
+        query.push("follow", false);
+        self.stream(None, Some(last), query).await
+    }
+
+    async fn stream(
+        &self,
+        after: Option<u64>,
+        last: Option<usize>,
+        mut query: Query,
+    ) -> Result<Events, ClientError> {
         // A header as well would say the same again.
         query.maybe("after", after);
         if after.is_none() {
-            query.maybe("last", last);
+            query.maybe("last", last.map(|last| last.min(MOST_EVENTS)));
         }
         let mut request = Request::get(format!("/api/events{}", query.finish()));
         request

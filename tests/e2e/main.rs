@@ -8,6 +8,7 @@ mod api;
 mod artifacts;
 mod builds;
 mod chaos;
+mod cli;
 mod crashes;
 mod direnv;
 mod door;

@@ -1,5 +1,6 @@
 //! A project on disk, a daemon that serves it, and what a test asks of both.
 
+mod bpm;
 mod daemon;
 mod gate;
 mod http;
@@ -18,8 +19,8 @@ use std::{
 };
 
 pub(crate) use self::{
-    daemon::Daemon, gate::Gate, http::Http, measure::*, processes::*, project::Project, server::*,
-    stream::Lines, terminal::*,
+    bpm::Bpm, daemon::Daemon, gate::Gate, http::Http, measure::*, processes::*, project::Project,
+    server::*, stream::Lines, terminal::*,
 };
 
 /// How long anything may take before a test gives up.
