@@ -15,7 +15,7 @@ pub mod term;
 pub mod text;
 pub mod view;
 
-use std::{env, io, time::Duration};
+use std::{collections::BTreeMap, env, io, time::Duration};
 
 use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
@@ -83,7 +83,9 @@ async fn show(which: Which) -> io::Result<()> {
             },
             () = time::sleep_until(drawn + FRAME), if !is_drawn => {
                 let now = Instant::now();
-                screen.draw(|frame| view::draw(frame, &state, now, colors))?;
+                let mut overflow = BTreeMap::new();
+                screen.draw(|frame| overflow = view::draw(frame, &state, now, colors))?;
+                state.overflow = overflow;
                 (drawn, is_drawn) = (now, true);
                 None
             }

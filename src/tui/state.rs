@@ -91,8 +91,10 @@ pub struct State {
     pub zoomed: Option<Panel>,
     /// The box that is open.
     pub open: Open,
-    /// How far the panels without a scroll of their own are scrolled.
-    pub scrolled: BTreeMap<&'static str, usize>,
+    /// How far the panels of text are scrolled, in rows.
+    pub scrolled: BTreeMap<Panel, usize>,
+    /// How far they can be: who draws them knows.
+    pub overflow: BTreeMap<Panel, usize>,
     /// The panes of the output.
     pub feeds: Feeds,
     /// The size of the screen.
@@ -159,6 +161,7 @@ impl State {
             zoomed: None,
             open: Open::Nothing,
             scrolled: BTreeMap::new(),
+            overflow: BTreeMap::new(),
             feeds: Feeds::default(),
             screen: Rect::new(0, 0, width, height),
             zone,

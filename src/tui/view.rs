@@ -15,17 +15,25 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use ratatui::{Frame, style::Color};
 use tokio::time::Instant;
 
 pub use self::theme::Colors;
 use super::state::{Open, State, layout::Panel};
 
-/// Draws everything.
-pub fn draw(frame: &mut Frame<'_>, state: &State, now: Instant, colors: Colors) {
+/// Draws everything. Gives by how many rows panels of text could be scrolled.
+pub fn draw(
+    frame: &mut Frame<'_>,
+    state: &State,
+    now: Instant,
+    colors: Colors,
+) -> BTreeMap<Panel, usize> {
+    let mut overflow = BTreeMap::new();
     let screen = state.screen.intersection(frame.area());
     if screen.is_empty() {
-        return;
+        return overflow;
     }
     let areas = state.areas();
     for panel in Panel::ALL {
@@ -34,8 +42,12 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, now: Instant, colors: Colors) 
             continue;
         }
         match panel {
-            Panel::Server => server::draw(frame, area, state, now),
-            Panel::Details => details::draw(frame, area, state, now),
+            Panel::Server => {
+                overflow.insert(panel, server::draw(frame, area, state, now));
+            }
+            Panel::Details => {
+                overflow.insert(panel, details::draw(frame, area, state, now));
+            }
             Panel::Processes => processes::draw(frame, area, state, now),
             Panel::Output => output::draw(frame, area, state),
         }
@@ -53,4 +65,5 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, now: Instant, colors: Colors) 
             cell.underline_color = Color::Reset;
         }
     }
+    overflow
 }

@@ -124,7 +124,7 @@ impl State {
 
     /// Chooses a process; its output is shown from now on.
     pub(super) fn select(&mut self, name: Arc<str>) {
-        self.scrolled.remove("details");
+        self.scrolled.remove(&Panel::Details);
         self.selected = Some(name);
     }
 

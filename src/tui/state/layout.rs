@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 /// The four panels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Panel {
     /// Top left: the server.
     Server,

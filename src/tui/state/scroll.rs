@@ -49,7 +49,7 @@ impl State {
         let lens = self.lens();
         match self.focus {
             Panel::Server | Panel::Details => {
-                self.scrolled.remove(scroll_name(self.focus));
+                self.scrolled.remove(&self.focus);
                 return Vec::new();
             }
             Panel::Processes | Panel::Output => {}
@@ -64,9 +64,8 @@ impl State {
     pub(super) fn go_to_bottom(&mut self) {
         match self.focus {
             Panel::Server | Panel::Details => {
-                // The view stops where the text ends.
-                self.scrolled
-                    .insert(scroll_name(self.focus), usize::MAX / 2);
+                let last = self.overflow.get(&self.focus).copied().unwrap_or(0);
+                self.scrolled.insert(self.focus, last);
             }
             Panel::Processes | Panel::Output => {
                 if let Some(pane) = self.pane_mut() {
@@ -96,12 +95,12 @@ impl State {
             }
             Panel::Output => self.scroll_output(way, rows),
             Panel::Server | Panel::Details => {
-                let longest = self.scroll_limit(panel);
-                let scrolled = self.scrolled.entry(scroll_name(panel)).or_default();
-                let at = (*scrolled).min(longest);
+                let last = self.overflow.get(&panel).copied().unwrap_or(0);
+                let scrolled = self.scrolled.entry(panel).or_default();
+                let at = (*scrolled).min(last);
                 *scrolled = match way {
                     Way::Up => at.saturating_sub(rows),
-                    Way::Down => at.saturating_add(rows).min(longest),
+                    Way::Down => at.saturating_add(rows).min(last),
                 };
                 Vec::new()
             }
@@ -179,24 +178,5 @@ impl State {
                 Way::Down => scrolled.saturating_add(rows).min(last),
             };
         }
-    }
-
-    /// What a panel can be scrolled by is known by who draws it; a generous bound will do here.
-    fn scroll_limit(&self, panel: Panel) -> usize {
-        match panel {
-            Panel::Server => self.messages.newest_first().count() + 20,
-            _ => 400,
-        }
-    }
-}
-
-/// The key under which a panel's scroll is kept.
-#[must_use]
-pub(super) fn scroll_name(panel: Panel) -> &'static str {
-    match panel {
-        Panel::Server => "server",
-        Panel::Details => "details",
-        Panel::Processes => "processes",
-        Panel::Output => "output",
     }
 }

@@ -34,7 +34,7 @@ use crate::tui::{
 /// Of all errors of a build, so many are shown here; the build's log has them all.
 const MOST_ERRORS: usize = 10;
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instant) {
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instant) -> usize {
     let focus = Focus::of(state.focus == Panel::Details);
     let name = state.selected.as_deref().unwrap_or("Process");
     let title = Line::from(format!(" {name} "));
@@ -42,8 +42,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instan
     let (Some(process), Some(seen)) = (state.process(), &state.status) else {
         panel::border(frame, area, title, Line::default(), focus);
         let none = Line::styled("nothing is known yet", FAINT);
-        panel::text(frame, inner(area), vec![none], 0);
-        return;
+        return panel::text(frame, inner(area), vec![none], 0);
     };
     let kind = match process.r#type {
         ProcessType::Rust => " rust ",
@@ -67,8 +66,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instan
     lines.extend(history(process, seen, known));
     lines.extend(said(process));
     lines.extend(events(process, seen, known));
-    let scrolled = state.scrolled.get("details").copied().unwrap_or(0);
-    panel::text(frame, inside, lines, scrolled);
+    let scrolled = state.scrolled.get(&Panel::Details).copied().unwrap_or(0);
+    panel::text(frame, inside, lines, scrolled)
 }
 
 /// How long it has been building or proving, in seconds, when the report was made.

@@ -63,11 +63,17 @@ pub(super) fn over(frame: &mut Frame<'_>, area: Rect, title: &str) -> Rect {
     inner(area)
 }
 
-/// Lines of text, wrapped, from this row on; where the text ends scrolling ends.
-pub(super) fn text(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'_>>, scrolled: usize) {
+/// Lines of text, wrapped, from this row on. Where the text ends scrolling ends: gives how many rows
+/// there are more than fit.
+pub(super) fn text(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    lines: Vec<Line<'_>>,
+    scrolled: usize,
+) -> usize {
     let columns = usize::from(area.width);
     if area.is_empty() {
-        return;
+        return 0;
     }
     let rows: Vec<Line<'_>> = lines
         .into_iter()
@@ -77,6 +83,7 @@ pub(super) fn text(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'_>>, scro
     let shown = rows.into_iter().skip(scrolled.min(last));
     let shown: Vec<Line<'_>> = shown.take(usize::from(area.height)).collect();
     frame.render_widget(Paragraph::new(shown), area);
+    last
 }
 
 /// The rows of a line; words are kept together where they fit. Later rows are indented as the line

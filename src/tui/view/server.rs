@@ -22,7 +22,7 @@ use crate::tui::{
     text,
 };
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instant) {
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instant) -> usize {
     let focus = Focus::of(state.focus == Panel::Server);
     panel::border(frame, area, " Server ".into(), Line::default(), focus);
     let inside = inner(area);
@@ -41,8 +41,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instan
             Span::styled(said, theme::tone(message.tone)),
         ]));
     }
-    let scrolled = state.scrolled.get("server").copied().unwrap_or(0);
-    panel::text(frame, inside, lines, scrolled);
+    let scrolled = state.scrolled.get(&Panel::Server).copied().unwrap_or(0);
+    panel::text(frame, inside, lines, scrolled)
 }
 
 fn connection(state: &State, now: Instant) -> Vec<Line<'static>> {

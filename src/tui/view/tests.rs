@@ -22,7 +22,9 @@ use crate::tui::state::{
 fn picture(sample: &Sample, colors: Colors) -> Buffer {
     let screen = sample.state.screen;
     let mut terminal = Terminal::new(TestBackend::new(screen.width, screen.height)).unwrap();
-    let drawing = |frame: &mut ratatui::Frame<'_>| draw(frame, &sample.state, sample.now, colors);
+    let drawing = |frame: &mut ratatui::Frame<'_>| {
+        draw(frame, &sample.state, sample.now, colors);
+    };
     terminal.draw(drawing).unwrap().buffer.clone()
 }
 
@@ -415,4 +417,26 @@ fn no_size_is_too_small() {
             }
         }
     }
+}
+
+#[test]
+fn a_panel_of_text_is_scrolled_to_its_end_and_no_further() {
+    let mut sample = zoomed(Panel::Details, 40, 5, vec![broken("main")]);
+    let screen = sample.state.screen;
+    let mut overflow = std::collections::BTreeMap::new();
+    let mut terminal = Terminal::new(TestBackend::new(screen.width, screen.height)).unwrap();
+    let drawing = |frame: &mut ratatui::Frame<'_>| {
+        overflow = draw(frame, &sample.state, sample.now, Colors::Some);
+    };
+    terminal.draw(drawing).unwrap();
+    sample.state.overflow = overflow;
+    for _ in 0..20 {
+        sample.act(Action::Down);
+    }
+    let end = shown(&sample);
+    assert!(end.contains("  dev)"), "{end}");
+    sample.act(Action::Up);
+    assert_ne!(shown(&sample), end);
+    sample.act(Action::Bottom);
+    assert_eq!(shown(&sample), end);
 }
