@@ -1,7 +1,7 @@
 //! A terminal in which `bpm-tui` runs: tmux draws, types, clicks, resizes, and shows what is there.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -10,7 +10,7 @@ use super::{Project, children_of, eventually};
 
 /// A tmux server of its own with one pane; ended when it is dropped.
 pub(crate) struct Terminal {
-    socket: String,
+    socket: PathBuf,
 }
 
 impl Terminal {
@@ -34,7 +34,9 @@ impl Terminal {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let number = LAST.fetch_add(1, Ordering::Relaxed);
         let terminal = Self {
-            socket: format!("bpm-test-{}-{number}", std::process::id()),
+            socket: project
+                .state_home()
+                .with_file_name(format!("tmux-{number}")),
         };
         let command = format!(
             "cd {dir} && env -u NO_COLOR XDG_STATE_HOME={state} {command}; echo \"ended $?\"; stty -a; exec cat",
@@ -180,7 +182,9 @@ impl Terminal {
     #[expect(clippy::disallowed_methods, reason = "tmux is no child of the daemon")]
     fn tmux(&self, arguments: &[&str]) -> Output {
         let output = Command::new("tmux")
-            .args(["-L", &self.socket, "-f", "/dev/null"])
+            .arg("-S")
+            .arg(&self.socket)
+            .args(["-f", "/dev/null"])
             .args(arguments)
             .env_remove("TMUX")
             .env("LC_ALL", "C.UTF-8")
