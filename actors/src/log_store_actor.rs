@@ -3,7 +3,7 @@
 //! | who sends | what |
 //! |---|---|
 //! | process actors | `OpenLog`, then `Crashed` or `Stopped`, then `TreeEnded`; `DescribeLastLines`, `DescribeErrorLines` |
-//! | the builder | `OpenLog`, `Append`, then `Diagnosed` and `BuildEnded` |
+//! | the builder | `OpenLog`, `Append`, then `Diagnosed` and `BuildEnded`; `DescribeKnown` |
 //! | the front ends | `Search`, `AwaitLine`, `DescribeDiagnosis` |
 //! | readiness probes | `AwaitLine` |
 //! | the daemon | [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |

@@ -1,5 +1,6 @@
 //! What processes printed is on disk, byte for byte, and is found again after the daemon's end.
 
+mod builds;
 mod damage;
 mod full;
 mod kept;
@@ -232,32 +233,6 @@ fn runs_go_on_counting_and_are_found_by_number_and_index_after_the_daemons_end()
     }
     let both = daemon.call("search_logs", &json!({"run": 1, "index": -1}));
     assert_eq!(both["isError"], true, "{both}");
-}
-
-#[test]
-fn the_log_of_a_build_is_found_after_the_daemons_end_and_builds_go_on_counting() {
-    let project = Project::new("old-build");
-    project
-        .rust("let unused_here = 1; loop { std::thread::park(); }")
-        .config("[process.main]\ntype = \"rust\"\n");
-    let daemon = project.start();
-    let main = daemon.until_state("main", "running");
-    let build = main["last_build"]["id"].as_u64().unwrap();
-    daemon.stop();
-
-    let daemon = project.start();
-    let main = daemon.until("main", "a newer build", |main| {
-        main["last_build"]["id"]
-            .as_u64()
-            .is_some_and(|id| id > build)
-    });
-    assert_eq!(main["last_build"]["id"], build + 1);
-    let old = daemon.text(
-        "search_build_log",
-        &json!({"build": build, "pattern": "unused_here"}),
-    );
-    assert!(old.starts_with(&format!("main build {build} (")), "{old}");
-    assert!(!lines(&old).is_empty(), "{old}");
 }
 
 #[test]

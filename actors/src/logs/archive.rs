@@ -15,8 +15,10 @@
 //! | `writer` | one file that takes lines |
 //! | `segment`, `mend` | one file as readers see it |
 //! | `folder` | the files of one process, and which of them must go |
+//! | `findings` | what the compiler found in one build |
 //! | `weave` | one log from disk and memory |
 
+pub(crate) mod findings;
 mod folder;
 mod mend;
 mod names;
@@ -39,6 +41,7 @@ use tokio::time::{Duration, Instant};
 
 pub use self::folder::Removed;
 use self::{
+    findings::Findings,
     folder::{Folder, Newest},
     record::Header,
     segment::millis,
@@ -46,7 +49,7 @@ use self::{
     writer::LogWriter,
 };
 use crate::{
-    ids::ProcessName,
+    ids::{BuildId, ProcessName},
     logs::{LogKey, Source, chunk::Stretch, shelf::FIRST},
     search::LogKind,
     spec::{LogSettings, Mode},
@@ -319,6 +322,33 @@ impl Archive {
             folder.grew(kind, id, writer.sizes());
         }
         self.settle(ended.map_err(at(writer.path())));
+    }
+
+    /// What the compiler found in a build that has ended. Where that cannot be kept, it is not.
+    pub(crate) fn keep(&mut self, process: &ProcessName, build: BuildId, findings: &Findings) {
+        if self.is_off() {
+            return;
+        }
+        let Some(folder) = self.folders.get_mut(process) else {
+            return;
+        };
+        match folder.keep(build.0, findings, self.limits.segment_bytes) {
+            Ok(()) => self.trim(process),
+            Err(error) => log::warn!(
+                "{process}: what build {build} found is not remembered by later daemons: {error}"
+            ),
+        }
+    }
+
+    /// Where there is what the compiler found in a build.
+    pub(crate) fn findings(&self, process: &ProcessName, build: BuildId) -> Option<PathBuf> {
+        self.folders.get(process)?.findings(build.0)
+    }
+
+    /// The newest build before this one of which it is known what the compiler found.
+    pub(crate) fn found_before(&self, process: &ProcessName, build: BuildId) -> Option<BuildId> {
+        let before = self.folders.get(process)?.found_before(build.0)?;
+        Some(BuildId(before))
     }
 
     /// Whether there is nothing to be tried yet.

@@ -4,7 +4,12 @@ use std::path::Path;
 
 use super::*;
 use crate::{
+    artifact::{
+        DescribeDiagnosis, DescribeKnown, Diagnosed, Diagnosis, Known, KnownDiagnosis, WhichBuild,
+    },
+    build::known::{Identity, Origin, Severity},
     logs::archive::{Archive, ArchiveLimits, Closed},
+    report::BuildOutcome,
     spec::LogSettings,
 };
 
@@ -122,6 +127,98 @@ async fn runs_and_builds_are_counted_apart() {
         assert_eq!(found.unwrap().text, "   warning: unused\n");
     }
     assert_eq!(found(&store, -1).await.kept, 0);
+}
+
+/// A build with its findings; what is known after it tells builds apart.
+async fn diagnosed(store: &Addr<LogStoreActor>, n: u64) -> (Arc<Diagnosis>, Arc<Known>) {
+    open(store, build(n), vec![]).await;
+    let mut known = Known::default();
+    let finding = Identity::of(Severity::Error, None, &[], &format!("error {n}!"), "");
+    let origin = Origin {
+        severity: Severity::Error,
+        unit: None,
+    };
+    known.add(finding, origin).unwrap();
+    let diagnosis = Diagnosis {
+        mode: Mode::Dev,
+        outcome: BuildOutcome::Failed,
+        error_count: usize::try_from(n).unwrap(),
+        warning_count: 0,
+        new_count: None,
+        findings: Vec::new(),
+    };
+    let (diagnosis, known) = (Arc::new(diagnosis), Arc::new(known));
+    let fact = Diagnosed {
+        process: build(n).process,
+        build: BuildId(n),
+        diagnosis: Arc::clone(&diagnosis),
+        known: Arc::clone(&known),
+    };
+    store.send(fact).await.unwrap();
+    let (process, ending) = (build(n).process, BuildEnding::Failed);
+    let ended = BuildEnded {
+        process,
+        build: BuildId(n),
+        ending,
+    };
+    store.send(ended).await.unwrap();
+    (diagnosis, known)
+}
+
+#[actix::test]
+async fn findings_of_builds_outlive_the_daemon_and_the_next_one_compares_with_the_last() {
+    let root = tempfile::tempdir().unwrap();
+    let store = store_in(root.path(), Limits::default()).await;
+    let (first, _) = diagnosed(&store, 1).await;
+    let (_, known) = diagnosed(&store, 2).await;
+    open(&store, build(3), vec![]).await;
+    drop(store);
+
+    let store = store_in(root.path(), Limits::default()).await;
+    open(&store, build(4), vec![]).await;
+    let process = || build(1).process;
+    let ask = |which| {
+        store.send(DescribeDiagnosis {
+            process: process(),
+            which,
+        })
+    };
+    let found = KnownDiagnosis::Found {
+        build: BuildId(1),
+        diagnosis: first,
+    };
+    assert_eq!(ask(WhichBuild::Index(0)).await.unwrap(), Ok(found));
+    for (build, expected) in [
+        (3, KnownDiagnosis::Unknown(BuildId(3))),
+        (4, KnownDiagnosis::UnderWay(BuildId(4))),
+        (9, KnownDiagnosis::Unknown(BuildId(9))),
+    ] {
+        let which = WhichBuild::Id(BuildId(build));
+        assert_eq!(ask(which).await.unwrap(), Ok(expected));
+    }
+    let before = |build| {
+        let (process, before) = (process(), BuildId(build));
+        store.send(DescribeKnown { process, before })
+    };
+    assert_eq!(before(4).await.unwrap(), Some(known));
+    assert_eq!(before(1).await.unwrap(), None);
+}
+
+#[actix::test]
+async fn without_a_history_findings_are_known_as_long_as_the_daemon_lives() {
+    let passthrough = Passthrough::to_one(Box::new(io::sink())).unwrap();
+    let store = LogStoreActor::new(passthrough).start();
+    let (diagnosis, _) = diagnosed(&store, 1).await;
+    let (process, which) = (build(1).process, WhichBuild::Index(-1));
+    let found = store.send(DescribeDiagnosis { process, which }).await;
+    let expected = KnownDiagnosis::Found {
+        build: BuildId(1),
+        diagnosis,
+    };
+    assert_eq!(found.unwrap(), Ok(expected));
+    let (process, before) = (build(1).process, BuildId(2));
+    let known = store.send(DescribeKnown { process, before }).await;
+    assert_eq!(known.unwrap(), None);
 }
 
 #[actix::test]

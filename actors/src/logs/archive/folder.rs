@@ -13,7 +13,8 @@ use std::{
 
 use super::{
     ArchiveLimits,
-    names::{Content, FileName, NEWEST, Number, log_name},
+    findings::Findings,
+    names::{Content, FileName, NEWEST, Number, findings_name, log_name},
     segment::Segment,
 };
 use crate::search::LogKind;
@@ -22,6 +23,8 @@ use crate::search::LogKind;
 const MODE: u32 = 0o700;
 /// The file that tells which logs were removed.
 const REMOVED: &str = "removed";
+/// What is being written in place of another file.
+const DRAFT: &str = "draft";
 /// What a file occupies on a disk is a multiple of this.
 const PAGE: u64 = 4096;
 const DAY: Duration = Duration::from_hours(24);
@@ -32,6 +35,8 @@ pub(super) struct Folder {
     path: PathBuf,
     runs: Books,
     builds: Books,
+    /// How many bytes there are of what the compiler found, by build.
+    findings: BTreeMap<u64, u64>,
 }
 
 /// All logs of one kind.
@@ -66,9 +71,13 @@ pub struct Removed {
 
 impl Volume {
     fn size(&self) -> u64 {
-        let size = |file: Option<u64>| file.unwrap_or(0).next_multiple_of(PAGE);
-        size(self.log) + size(self.index)
+        occupied(self.log.unwrap_or(0)) + occupied(self.index.unwrap_or(0))
     }
+}
+
+/// What so many bytes occupy on a disk.
+fn occupied(bytes: u64) -> u64 {
+    bytes.next_multiple_of(PAGE)
 }
 
 impl Books {
@@ -88,6 +97,7 @@ impl Folder {
             path,
             runs: Books::default(),
             builds: Books::default(),
+            findings: BTreeMap::new(),
         }
     }
 
@@ -115,10 +125,25 @@ impl Folder {
         for kind in [LogKind::Runs, LogKind::Builds] {
             folder.sort(kind);
         }
+        folder.clear();
         Ok(folder)
     }
 
+    /// Removes findings of builds whose logs somebody has removed.
+    fn clear(&mut self) {
+        let path = self.path.clone();
+        let builds = &self.builds.kept;
+        self.findings.retain(|build, _| {
+            // What cannot be removed still takes its room.
+            builds.contains_key(build) || remove(&path.join(findings_name(*build))).is_err()
+        });
+    }
+
     fn found(&mut self, name: FileName, size: u64, modified: SystemTime) {
+        if name.content == Content::Findings {
+            self.findings.insert(name.id, size);
+            return;
+        }
         let volumes = self.books_mut(name.kind).kept.entry(name.id).or_default();
         let at = volumes
             .iter()
@@ -132,6 +157,7 @@ impl Folder {
         match name.content {
             Content::Log => volume.log = Some(size),
             Content::Index => volume.index = Some(size),
+            Content::Findings => {}
         }
     }
 
@@ -208,6 +234,30 @@ impl Folder {
             Arc::clone(made)
         });
         Some(segments.collect())
+    }
+
+    /// Keeps what the compiler found in a build, if its log is kept and they take `most` bytes at
+    /// most.
+    pub(super) fn keep(&mut self, build: u64, findings: &Findings, most: u64) -> io::Result<()> {
+        if self.builds.kept.get(&build).is_none_or(Vec::is_empty) {
+            return Ok(());
+        }
+        let path = self.path.join(findings_name(build));
+        let size = findings.write(&self.path.join(DRAFT), &path, most)?;
+        self.findings.extend(size.map(|size| (build, size)));
+        Ok(())
+    }
+
+    /// Where there is what the compiler found in a build.
+    pub(super) fn findings(&self, build: u64) -> Option<PathBuf> {
+        let there = self.findings.contains_key(&build);
+        there.then(|| self.path.join(findings_name(build)))
+    }
+
+    /// The newest build before this one of which it is known what the compiler found.
+    pub(super) fn found_before(&self, build: u64) -> Option<u64> {
+        let (before, _) = self.findings.range(..build).next_back()?;
+        Some(*before)
     }
 
     /// Makes room for a new file of a log: the newest gets a number. Gives the name that is free now.
@@ -316,14 +366,16 @@ impl Folder {
         live: &impl Fn(LogKind, u64) -> bool,
     ) -> io::Result<()> {
         let mut runs = self.runs.size();
-        let mut builds = self.builds.size();
+        let findings = self.findings.values().copied().map(occupied);
+        let mut builds = self.builds.size() + findings.sum::<u64>();
         // The newest file has room to grow until the next look.
         let keep = limits.keep_bytes - limits.segment_bytes.min(limits.keep_bytes / 8);
         while runs + builds > keep {
             let oldest = |kind| {
                 let of_kind = self.ids(kind).filter_map(|id| {
                     let volume = self.first(kind, id, live)?;
-                    Some((volume.modified, id, volume.size()))
+                    let beside = self.beside(kind, id).unwrap_or(0);
+                    Some((volume.modified, id, volume.size() + occupied(beside)))
                 });
                 of_kind
                     .min()
@@ -359,20 +411,29 @@ impl Folder {
         (first.number != NEWEST || !live(kind, id)).then_some(first)
     }
 
+    /// How large what leaves together with the oldest file of a log is.
+    fn beside(&self, kind: LogKind, id: u64) -> Option<u64> {
+        let is_last = self.books(kind).kept.get(&id)?.len() == 1;
+        let size = self.findings.get(&id).filter(|_| is_last);
+        size.filter(|_| kind == LogKind::Builds).copied()
+    }
+
     /// Removes the oldest file of a log.
     fn remove_first(&mut self, kind: LogKind, id: u64) -> io::Result<()> {
-        let path = self.path.clone();
-        let books = self.books_mut(kind);
-        let Some(volumes) = books.kept.get_mut(&id) else {
+        let volumes = self.books(kind).kept.get(&id);
+        let Some(first) = volumes.and_then(|volumes| volumes.first()) else {
             return Ok(());
         };
-        let Some(first) = volumes.first() else {
-            return Ok(());
-        };
-        let log = path.join(log_name(kind, id, first.number));
+        let log = self.path.join(log_name(kind, id, first.number));
         remove(&log)?;
         remove(&log.with_extension("idx"))?;
-        volumes.remove(0);
+        if self.beside(kind, id).is_some() {
+            remove(&self.path.join(findings_name(id)))?;
+            self.findings.remove(&id);
+        }
+        let books = self.books_mut(kind);
+        let volumes = books.kept.entry(id).or_default();
+        volumes.drain(..1);
         if volumes.is_empty() {
             books.kept.remove(&id);
             let removed = books.removed.get_or_insert(Removed {

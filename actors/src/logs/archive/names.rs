@@ -1,6 +1,6 @@
 //! How files are named: `run-000007.log` is being written, or was written last; what was written
 //! before it is `run-000007.0001.log`, then `run-000007.0002.log`: the order in which a shell gives
-//! them. Each has an index beside it, with `idx` at the end.
+//! them. Each has an index beside it, with `idx` at the end, and a build may have `build-000009.json`.
 
 use crate::search::LogKind;
 
@@ -24,6 +24,8 @@ pub(super) struct FileName {
 pub(super) enum Content {
     Log,
     Index,
+    /// What the compiler found in a build, whatever the number of its files.
+    Findings,
 }
 
 /// The name of a log file.
@@ -39,6 +41,11 @@ pub(super) fn log_name(kind: LogKind, id: u64, number: Number) -> String {
     }
 }
 
+/// The name of what the compiler found in a build.
+pub(super) fn findings_name(build: u64) -> String {
+    format!("build-{build:06}.json")
+}
+
 impl FileName {
     /// `None` for what is no file of a log.
     pub(super) fn parse(name: &str) -> Option<Self> {
@@ -52,10 +59,12 @@ impl FileName {
         let content = match extension {
             "log" => Content::Log,
             "idx" => Content::Index,
+            "json" if kind == LogKind::Builds => Content::Findings,
             _ => return None,
         };
         let (id, number) = match rest.split_once('.') {
             None => (rest, NEWEST),
+            Some(_) if content == Content::Findings => return None,
             Some((id, number)) => (id, number.parse().ok()?),
         };
         let found = Self {
@@ -93,6 +102,8 @@ mod tests {
             (index.kind, index.content),
             (LogKind::Builds, Content::Index)
         );
+        let findings = FileName::parse(&findings_name(9)).unwrap();
+        assert_eq!((findings.id, findings.content), (9, Content::Findings));
     }
 
     #[test]
@@ -107,6 +118,9 @@ mod tests {
             "removed",
             "run-.log",
             "run-000007.0001.0001.log",
+            "run-000007.json",
+            "build-000007.0001.json",
+            "build-7.json",
         ] {
             assert_eq!(FileName::parse(name), None, "{name}");
         }

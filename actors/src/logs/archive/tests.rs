@@ -590,3 +590,87 @@ fn what_cannot_be_read_is_left_out() {
     );
     assert!(after.evicted > 0);
 }
+
+/// What a build found that takes so many bytes.
+fn findings(bytes: usize) -> Findings {
+    let diagnosis = crate::artifact::Diagnosis {
+        mode: Mode::Dev,
+        outcome: crate::report::BuildOutcome::Failed,
+        error_count: 1,
+        warning_count: 0,
+        new_count: None,
+        findings: vec![crate::artifact::Diagnostic {
+            level: "error".to_owned(),
+            code: None,
+            file: None,
+            line: None,
+            column: None,
+            message: "x".repeat(bytes),
+            rendered: String::new(),
+            new: false,
+        }],
+    };
+    Findings {
+        diagnosis: Arc::new(diagnosis),
+        known: Arc::default(),
+    }
+}
+
+#[test]
+fn findings_count_as_bytes_of_their_build_leave_with_its_log_and_are_no_log() {
+    let root = tempfile::tempdir().unwrap();
+    let limits = ArchiveLimits {
+        keep_bytes: 1_000_000,
+        segment_bytes: 200_000,
+        ..LIMITS
+    };
+    let mut archive = Archive::open(root.path(), limits).unwrap();
+    for n in 1..=10 {
+        let mut log = Told::begin(&mut archive, build(n));
+        log.lines(&mut archive, 1);
+        archive.keep(&main(), BuildId(n), &findings(150_000));
+        archive.end(&build(n), Some("failed"));
+    }
+    let kept = archive.logs(&main(), LogKind::Builds);
+    assert_eq!(kept, [6, 7, 8, 9, 10]);
+    let folder = root.path().join("main");
+    let json = || {
+        let mut names = names(&folder);
+        names.retain(|name| Path::new(name).extension().is_some_and(|it| it == "json"));
+        names
+    };
+    let expected: Vec<_> = kept.iter().map(|n| format!("build-{n:06}.json")).collect();
+    assert_eq!(json(), expected);
+    assert_eq!(archive.findings(&main(), BuildId(1)), None);
+    assert_eq!(archive.found_before(&main(), BuildId(9)), Some(BuildId(8)));
+
+    // Neither what is too large nor a build of which there is no log.
+    archive.keep(&main(), BuildId(10), &findings(300_000));
+    archive.keep(&main(), BuildId(11), &findings(1));
+    assert_eq!(json(), expected);
+    drop(archive);
+
+    // Somebody removed a log, and left what was found.
+    for extension in ["log", "idx"] {
+        fs::remove_file(folder.join("build-000008").with_extension(extension)).unwrap();
+    }
+    let archive = Archive::open(root.path(), limits).unwrap();
+    assert_eq!(archive.logs(&main(), LogKind::Builds), [6, 7, 9, 10]);
+    assert_eq!(json().len(), 4);
+    assert_eq!((archive.last_run(), archive.last_build()), (0, 10));
+}
+
+#[test]
+fn findings_that_cannot_be_written_stop_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let mut archive = Archive::open(root.path(), LIMITS).unwrap();
+    let mut log = Told::begin(&mut archive, build(1));
+    // Nothing can be renamed to this.
+    fs::create_dir_all(root.path().join("main/build-000001.json/sub")).unwrap();
+    archive.keep(&main(), BuildId(1), &findings(1));
+    log.lines(&mut archive, 2);
+    assert_eq!(numbers(&mut archive, &build(1)), [1, 2]);
+    assert_eq!(archive.findings(&main(), BuildId(1)), None);
+    let left = names(&root.path().join("main"));
+    assert!(!left.contains(&"draft".to_owned()), "{left:?}");
+}
