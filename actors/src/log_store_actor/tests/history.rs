@@ -8,7 +8,7 @@ use crate::{
         DescribeDiagnosis, DescribeKnown, Diagnosed, Diagnosis, Known, KnownDiagnosis, WhichBuild,
     },
     build::known::{Identity, Origin, Severity},
-    logs::archive::{Archive, ArchiveLimits, Closed},
+    logs::archive::{Archive, ArchiveLimits, Closed, clock::Clock},
     report::BuildOutcome,
     spec::LogSettings,
 };
@@ -127,6 +127,51 @@ async fn runs_and_builds_are_counted_apart() {
         assert_eq!(found.unwrap().text, "   warning: unused\n");
     }
     assert_eq!(found(&store, -1).await.kept, 0);
+}
+
+#[actix::test]
+async fn what_becomes_too_old_leaves_at_that_moment_however_quiet_everybody_is() {
+    tokio::time::pause();
+    let root = tempfile::tempdir().unwrap();
+    let limits = ArchiveLimits {
+        keep_days: 2,
+        segment_bytes: 100,
+        ..ArchiveLimits::from(&LogSettings::default())
+    };
+    let (start, wall) = (Instant::now(), SystemTime::now());
+    let clock = Clock::new(move || wall + start.elapsed());
+    let archive = Archive::open_by(root.path(), limits, clock).unwrap();
+    let passthrough = Passthrough::to_one(Box::new(io::sink())).unwrap();
+    let memory = (Limits::default(), Limits::default());
+    let store = LogStoreActor::with_archive(passthrough, memory, Some(archive)).start();
+    let names = || {
+        let entries = std::fs::read_dir(root.path().join("main")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|it| it.contains(".log")).collect();
+        names.sort_unstable();
+        names
+    };
+    let hours = |hours| tokio::time::sleep(Duration::from_hours(hours));
+    open(&store, run(1), vec![]).await;
+    print(&store, run(1), &"long line\n".repeat(20)).await;
+    print(&store, run(1), "on in a new file\n").await;
+    hours(10).await;
+    open(&store, run(2), vec![]).await;
+    crash(&store, 2).await;
+    let all = ["run-000001.0001.log", "run-000001.log", "run-000002.log"];
+    assert_eq!(names(), all);
+    hours(37).await;
+    assert_eq!(names(), all);
+    hours(2).await;
+    assert_eq!(names(), all[1..]);
+    hours(8).await;
+    assert_eq!(names(), all[1..]);
+    hours(2).await;
+    assert_eq!(names(), all[1..2], "it still takes lines");
+    print(&store, run(1), "after two days\n").await;
+    let path = root.path().join("main/run-000001.log");
+    let text = std::fs::read_to_string(path).unwrap();
+    assert_eq!(text, "on in a new file\nafter two days\n");
 }
 
 /// A build with its findings; what is known after it tells builds apart.

@@ -75,6 +75,12 @@ impl Volume {
     }
 }
 
+/// When a file whose last line came then is too old; `None` if it never is.
+pub(super) fn too_old_at(modified: SystemTime, limits: &ArchiveLimits) -> Option<SystemTime> {
+    let kept = DAY.checked_mul(limits.keep_days)?;
+    modified.checked_add(kept).filter(|_| limits.keep_days > 0)
+}
+
 /// What so many bytes occupy on a disk.
 fn occupied(bytes: u64) -> u64 {
     bytes.next_multiple_of(PAGE)
@@ -261,7 +267,12 @@ impl Folder {
     }
 
     /// Makes room for a new file of a log: the newest gets a number. Gives the name that is free now.
-    pub(super) fn retire(&mut self, kind: LogKind, id: u64) -> io::Result<PathBuf> {
+    pub(super) fn retire(
+        &mut self,
+        kind: LogKind,
+        id: u64,
+        now: SystemTime,
+    ) -> io::Result<PathBuf> {
         let path = self.path.clone();
         let name = |number| path.join(log_name(kind, id, number));
         let free = name(NEWEST);
@@ -275,7 +286,7 @@ impl Folder {
         let index = rename(&free.with_extension("idx"), &numbered.with_extension("idx"))?;
         let old = volumes.pop_if(|volume| volume.number == NEWEST);
         if log || index {
-            let old = old.unwrap_or_else(|| Volume::new(number, SystemTime::now()));
+            let old = old.unwrap_or_else(|| Volume::new(number, now));
             volumes.push(Volume {
                 number,
                 segment: None,
@@ -286,18 +297,24 @@ impl Folder {
     }
 
     /// There is a new file of a log, the newest one.
-    pub(super) fn begun(&mut self, kind: LogKind, id: u64) {
+    pub(super) fn begun(&mut self, kind: LogKind, id: u64, now: SystemTime) {
         let volumes = self.books_mut(kind).kept.entry(id).or_default();
-        volumes.push(Volume::new(NEWEST, SystemTime::now()));
+        volumes.push(Volume::new(NEWEST, now));
     }
 
     /// The newest file of a log has become larger.
-    pub(super) fn grew(&mut self, kind: LogKind, id: u64, (log, index): (u64, u64)) {
+    pub(super) fn grew(
+        &mut self,
+        kind: LogKind,
+        id: u64,
+        (log, index): (u64, u64),
+        now: SystemTime,
+    ) {
         let newest = self.books_mut(kind).kept.get_mut(&id);
         if let Some(newest) = newest.and_then(|volumes| volumes.last_mut()) {
             newest.log = Some(log);
             newest.index = Some(index);
-            newest.modified = SystemTime::now();
+            newest.modified = now;
         }
     }
 
@@ -325,16 +342,13 @@ impl Folder {
         now: SystemTime,
         live: &impl Fn(LogKind, u64) -> bool,
     ) -> io::Result<()> {
-        let oldest = now.checked_sub(DAY * limits.keep_days);
-        let Some(oldest) = oldest.filter(|_| limits.keep_days > 0) else {
-            return Ok(());
-        };
+        let is_too_old = |modified| too_old_at(modified, limits).is_some_and(|at| at <= now);
         for kind in [LogKind::Runs, LogKind::Builds] {
             let ids: Vec<_> = self.ids(kind).collect();
             for id in ids {
                 while self
                     .first(kind, id, live)
-                    .is_some_and(|volume| volume.modified < oldest)
+                    .is_some_and(|volume| is_too_old(volume.modified))
                 {
                     self.remove_first(kind, id)?;
                 }
@@ -398,6 +412,16 @@ impl Folder {
             }
         }
         Ok(())
+    }
+
+    /// When the last line came of the file that becomes too old next.
+    pub(super) fn oldest(&self, live: impl Fn(LogKind, u64) -> bool) -> Option<SystemTime> {
+        let of_kind = |kind| {
+            let first = self.ids(kind).filter_map(|id| self.first(kind, id, &live));
+            first.map(|volume| volume.modified).min()
+        };
+        let oldest = [LogKind::Runs, LogKind::Builds].map(of_kind);
+        oldest.into_iter().flatten().min()
     }
 
     /// The oldest file of a log, if it may go.
