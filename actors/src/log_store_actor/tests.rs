@@ -25,7 +25,7 @@ use crate::{
     },
     pattern::Pattern,
     restart::Shutdown,
-    search::{Found, NoSuchLog, Query, Search, Which},
+    search::{Found, GoneLogs, NoSuchLog, Query, Search, Which},
     spec::Mode,
 };
 

@@ -174,6 +174,51 @@ async fn what_becomes_too_old_leaves_at_that_moment_however_quiet_everybody_is()
     assert_eq!(text, "on in a new file\nafter two days\n");
 }
 
+#[actix::test]
+async fn runs_behind_a_cursor_that_were_removed_as_a_whole_are_a_gap() {
+    let root = tempfile::tempdir().unwrap();
+    let limits = ArchiveLimits {
+        keep_logs: 3,
+        ..ArchiveLimits::from(&LogSettings::default())
+    };
+    let archive = Archive::open(root.path(), limits).unwrap();
+    let passthrough = Passthrough::to_one(Box::new(io::sink())).unwrap();
+    let memory = Limits {
+        logs: 1,
+        ..Limits::default()
+    };
+    let store = LogStoreActor::with_archive(passthrough, (memory, memory), Some(archive)).start();
+    for n in [2, 4, 6, 8, 10, 12] {
+        open(&store, run(n), vec![]).await;
+        print(&store, run(n), "one\n").await;
+        crash(&store, n).await;
+    }
+    for (cursor, kept, gone) in [
+        ("1:1", 3, GoneLogs::Counted(3)),
+        ("2:1", 3, GoneLogs::Counted(3)),
+        ("4:1", 3, GoneLogs::Uncounted),
+        ("6:1", 3, GoneLogs::Counted(1)),
+        ("8:1", 2, GoneLogs::NONE),
+    ] {
+        let after = Some(cursor.parse().unwrap());
+        let search = Search {
+            processes: vec![run(1).process],
+            kind: LogKind::Runs,
+            which: Which::All,
+            query: Query {
+                after,
+                ..everything()
+            },
+        };
+        let found = store.send(search).await.unwrap().unwrap();
+        assert_eq!(
+            (found.kept, found.gone, found.gone_logs),
+            (kept, 0, gone),
+            "{cursor}"
+        );
+    }
+}
+
 /// A build with its findings; what is known after it tells builds apart.
 async fn diagnosed(store: &Addr<LogStoreActor>, n: u64) -> (Arc<Diagnosis>, Arc<Known>) {
     open(store, build(n), vec![]).await;
