@@ -14,7 +14,7 @@ use std::{
 use super::{
     ArchiveLimits,
     findings::Findings,
-    names::{Content, FileName, NEWEST, Number, findings_name, log_name},
+    names::{Content, FileName, MOST_ID, NEWEST, Number, findings_name, log_name},
     segment::Segment,
 };
 use crate::search::LogKind;
@@ -110,12 +110,17 @@ impl Folder {
     /// Lists a folder. No log is opened.
     pub(super) fn open(path: PathBuf) -> io::Result<Self> {
         let mut folder = Self::new(path);
+        let mut unlikely = None;
         for entry in fs::read_dir(&folder.path)? {
             let entry = entry?;
-            let name = entry.file_name();
-            let Some(name) = name.to_str().and_then(FileName::parse) else {
+            let text = entry.file_name();
+            let Some(name) = text.to_str().and_then(FileName::parse) else {
                 continue;
             };
+            if !name.is_likely() {
+                unlikely = Some(text);
+                continue;
+            }
             // It may have been removed meanwhile.
             if let Ok(metadata) = entry.metadata()
                 && metadata.is_file()
@@ -123,6 +128,14 @@ impl Folder {
                 let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
                 folder.found(name, metadata.len(), modified);
             }
+        }
+        if let Some(name) = unlikely {
+            log::warn!(
+                "{}: {} and others with such numbers, if there are any, are left out: they are not \
+                 of this program",
+                folder.path.display(),
+                name.display()
+            );
         }
         if let Ok(text) = fs::read_to_string(folder.path.join(REMOVED)) {
             folder.runs.removed = Removed::parse(&text, LogKind::Runs);
@@ -467,7 +480,7 @@ impl Folder {
             });
             removed.first = removed.first.min(id);
             removed.last = removed.last.max(id);
-            removed.count += 1;
+            removed.count = removed.count.saturating_add(1);
         }
         Ok(())
     }
@@ -515,11 +528,13 @@ impl Removed {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
         let mut numbers = line.split(' ').map(str::parse);
         let mut number = || numbers.next()?.ok();
-        Some(Self {
+        let removed = Self {
             first: number()?,
             last: number()?,
             count: number()?,
-        })
+        };
+        // Ids go on behind these, too.
+        (removed.last <= MOST_ID).then_some(removed)
     }
 }
 

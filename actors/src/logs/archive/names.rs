@@ -4,8 +4,15 @@
 
 use crate::search::LogKind;
 
+/// The highest id that a file is believed to have: a run each second for thirty years. New ids go on
+/// behind the highest one, so whoever puts an absurd name there would otherwise have them all.
+pub(super) const MOST_ID: u64 = 999_999_999;
+
 /// Which of a log's files.
 pub(super) type Number = u32;
+
+/// The highest number that a file is believed to have.
+const MOST_NUMBER: Number = 999_999_999;
 
 /// The newest file of a log, whose name has no number.
 pub(super) const NEWEST: Number = Number::MAX;
@@ -78,6 +85,11 @@ impl FileName {
         let same = ours.strip_suffix("log") == name.strip_suffix(extension);
         same.then_some(found)
     }
+
+    /// Whether it can be a file of ours; a name of that form can be anybody's.
+    pub(super) fn is_likely(&self) -> bool {
+        self.id <= MOST_ID && (self.number == NEWEST || self.number <= MOST_NUMBER)
+    }
 }
 
 #[cfg(test)]
@@ -104,6 +116,23 @@ mod tests {
         );
         let findings = FileName::parse(&findings_name(9)).unwrap();
         assert_eq!((findings.id, findings.content), (9, Content::Findings));
+    }
+
+    #[test]
+    fn absurd_numbers_are_unlikely() {
+        for (name, expected) in [
+            ("run-999999999.log", true),
+            ("run-1000000000.log", false),
+            ("run-18446744073709551615.idx", false),
+            ("build-999999999999.json", false),
+            ("run-000007.999999999.log", true),
+            ("run-000007.4294967294.log", false),
+        ] {
+            let parsed = FileName::parse(name).unwrap();
+            assert_eq!(parsed.is_likely(), expected, "{name}");
+        }
+        // No number at all.
+        assert_eq!(FileName::parse("run-18446744073709551616.log"), None);
     }
 
     #[test]

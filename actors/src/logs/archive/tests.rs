@@ -674,3 +674,35 @@ fn findings_that_cannot_be_written_stop_nothing() {
     let left = names(&root.path().join("main"));
     assert!(!left.contains(&"draft".to_owned()), "{left:?}");
 }
+
+#[test]
+fn files_with_absurd_numbers_are_left_alone_and_ids_do_not_go_on_behind_them() {
+    let root = tempfile::tempdir().unwrap();
+    let mut archive = Archive::open(root.path(), LIMITS).unwrap();
+    let mut log = Told::begin(&mut archive, run(7));
+    log.lines(&mut archive, 1);
+    archive.end(&run(7), Some("ended"));
+    drop(archive);
+    let folder = root.path().join("main");
+    let absurd = [
+        "run-1000000000.idx",
+        "run-18446744073709551615.log",
+        "run-999999999999.log",
+        "run-000007.4294967294.log",
+        "build-18446744073709551615.json",
+    ];
+    for name in absurd {
+        fs::write(folder.join(name), "not ours").unwrap();
+    }
+    let told = format!("runs 1 {0} {0}\nbuilds 1 2 3\n", u64::MAX);
+    fs::write(folder.join("removed"), told).unwrap();
+    let mut archive = Archive::open(root.path(), LIMITS).unwrap();
+    assert_eq!((archive.last_run(), archive.last_build()), (7, 2));
+    assert_eq!(kept(&archive), (vec![7], vec![]));
+    // As with a daemon that comes to the same number again.
+    let mut log = Told::begin(&mut archive, run(7));
+    log.lines(&mut archive, 1);
+    for name in absurd {
+        assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), "not ours");
+    }
+}
