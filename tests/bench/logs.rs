@@ -13,6 +13,8 @@
 #[path = "logs/client.rs"]
 mod client;
 mod daemon;
+#[path = "logs/echo.rs"]
+mod echo;
 #[path = "logs/flood.rs"]
 mod flood;
 #[path = "logs/history.rs"]
