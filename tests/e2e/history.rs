@@ -10,7 +10,7 @@ use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::{Daemon, Project, eventually};
+use crate::support::{Project, eventually, found, lines, search};
 
 /// The folder of all logs.
 fn folder(project: &Project) -> PathBuf {
@@ -66,26 +66,6 @@ fn until_on_disk(project: &Project, process: &str, run: u64, expected: &[u8]) {
     });
 }
 
-#[track_caller]
-fn search(daemon: &Daemon, arguments: &Value) -> String {
-    let answer = daemon.call("search_logs", arguments);
-    assert_eq!(answer["isError"], false, "{arguments}: {answer}");
-    answer["content"][0]["text"].as_str().unwrap().to_owned()
-}
-
-/// Waits until an answer has this text.
-#[track_caller]
-fn found(daemon: &Daemon, arguments: &Value, text: &str) -> String {
-    eventually(&format!("found {text:?}"), || {
-        let found = daemon.text("search_logs", arguments);
-        if found.contains(text) {
-            Ok(found)
-        } else {
-            Err((found, daemon.output()))
-        }
-    })
-}
-
 /// How many lines there are, or match, by the first line of an answer.
 #[track_caller]
 fn counted(answer: &str) -> u64 {
@@ -94,16 +74,6 @@ fn counted(answer: &str) -> u64 {
     let number = number.captures(first);
     let number = &number.unwrap_or_else(|| panic!("no count in {first}"))[1];
     number.replace(',', "").parse().unwrap()
-}
-
-/// The lines of the log in an answer, without the marks before them.
-fn lines(answer: &str) -> Vec<&str> {
-    let of_log = |line| {
-        let mark = ["   ", " * "];
-        mark.into_iter()
-            .find_map(|mark| str::strip_prefix(line, mark))
-    };
-    answer.lines().filter_map(of_log).collect()
 }
 
 /// One process that is this shell script; after a crash it is left alone.
