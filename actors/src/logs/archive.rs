@@ -14,7 +14,7 @@
 //! | `record` | what an index consists of |
 //! | `writer` | one file that takes lines |
 //! | `segment`, `mend` | one file as readers see it |
-//! | `folder` | the files of one process, and which of them must go |
+//! | `folder` | the files of one process, and (`trim`) which of them must go |
 //! | `findings` | what the compiler found in one build |
 //! | `clock` | what tells how old a file is |
 //! | `weave` | one log from disk and memory |
