@@ -74,6 +74,7 @@ impl Team {
             open: logs.clone().recipient(),
             append: logs.clone().recipient(),
             diagnosed: logs.clone().recipient(),
+            known: logs.clone().recipient(),
             ended: logs.clone().recipient(),
         };
         let builder = BuilderActor::new(
