@@ -6,6 +6,7 @@ use actix::prelude::*;
 use bpm_actors::{
     build::environment::BaseEnvironment,
     builder_actor::{BuildLog, BuilderActor, Enlist},
+    events::Events,
     ids::Sequence,
     log_store_actor::LogStoreActor,
     logs::{
@@ -26,7 +27,7 @@ use futures_util::future::join_all;
 use super::{held::Bound, state_dir::StateDir};
 use crate::{
     config::Config,
-    service::{Freshness, Member, Parts, Service},
+    service::{FollowPorts, Freshness, Member, Parts, Service},
 };
 
 /// How long the log store may take for what the pipes still hold.
@@ -62,7 +63,8 @@ impl Team {
         let logs = LogStoreActor::start_in_arbiter(&log_thread.handle(), move |_| {
             LogStoreActor::with_archive(outputs, memory, archive).waiting_for(closed)
         });
-        let (mode, release_at) = ModeActor::new(config.dev_timeout);
+        let events = Events::new();
+        let (mode, release_at) = ModeActor::new(config.dev_timeout, events.clone());
         let mode = mode.start();
         let environment = BaseEnvironment::of_daemon(std::env::vars_os());
         let project = Project {
@@ -102,6 +104,7 @@ impl Team {
                 lines: logs.clone().recipient(),
                 notify_folder: state.notify_folder(),
                 mode: mode.clone().recipient(),
+                events: events.clone(),
                 environment: environment.clone(),
             };
             let (process, board) = ProcessActor::new(spec.clone(), ports, runs.clone());
@@ -133,8 +136,14 @@ impl Team {
             logs: logs.clone().recipient(),
             lines: logs.clone().recipient(),
             diagnoses: logs.clone().recipient(),
+            follow: FollowPorts {
+                locate: logs.clone().recipient(),
+                read_on: logs.clone().recipient(),
+                listen: logs.clone().recipient(),
+            },
             activity: mode.recipient(),
             release_at,
+            events,
         });
         (
             Self {
