@@ -124,6 +124,18 @@ pub struct BuildStarted {
     pub mode: Mode,
 }
 
+/// Fact: the cargo of a job waits for a lock that another one has.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct BuildWaits {
+    /// The request that it serves.
+    pub job: JobId,
+    /// The build.
+    pub build: BuildId,
+    /// On what the lock is, in cargo's words: `build directory`, `package cache`.
+    pub lock: String,
+}
+
 /// A job that succeeded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Built {

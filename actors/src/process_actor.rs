@@ -7,7 +7,7 @@
 //! | [`Restart`](crate::restart::Restart) | service, [`ModeActor`](crate::mode_actor), daemon | build, then swap; the outcome arrives later |
 //! | [`Start`](crate::restart::Start), [`Stop`](crate::restart::Stop) | service | run, or do not run; the outcome arrives later |
 //! | [`Shutdown`](crate::restart::Shutdown) | daemon | end for good; answered when nobody is left |
-//! | [`BuildStarted`](crate::artifact::BuildStarted), [`BuildDone`](crate::artifact::BuildDone) | [`BuilderActor`](crate::builder_actor) | what became of a job |
+//! | [`BuildStarted`](crate::artifact::BuildStarted), [`BuildWaits`](crate::artifact::BuildWaits), [`BuildDone`](crate::artifact::BuildDone) | [`BuilderActor`](crate::builder_actor) | what became of a job |
 //! | [`Exited`], [`TreeGone`] | [`Reaper`](crate::reaper) | what became of a run |
 //!
 //! It sends [`Build`] and [`CancelBuild`] to the builder, [`OpenLog`](crate::logs::OpenLog),

@@ -14,8 +14,8 @@ use tokio::{
 
 use crate::{
     artifact::{
-        Artifact, BuildFailure, BuildReport, BuildStarted, Built, CargoVariables, Diagnosed,
-        Diagnosis,
+        Artifact, BuildFailure, BuildReport, BuildStarted, BuildWaits, Built, CargoVariables,
+        Diagnosed, Diagnosis,
     },
     build::{
         artifacts::{CopyError, Shelf},
@@ -75,7 +75,8 @@ pub(crate) async fn compile(
 
     let tree = child.tree;
     let before = job.known();
-    let told = follow(child, &log, Diagnostics::against(before.clone())).await;
+    let waits = async |what: &str| run.waits(what, &log).await;
+    let told = follow(child, &log, Diagnostics::against(before.clone()), waits).await;
     if !told.as_ref().is_ok_and(Told::is_orderly) {
         job.shop.nursery.end(&[tree]).await;
     }
@@ -198,6 +199,26 @@ impl CargoRun<'_> {
             mode,
         });
         log
+    }
+
+    /// Another cargo is at work in the same place: tells everybody, and lets others pass.
+    async fn waits(&self, what: &str, log: &LogWriter) {
+        let (process, build) = (self.process(), self.build);
+        log::info!("{process}: build {build} waits for cargo's lock on the {what}");
+        let own = if self.target.target_dir.is_none() && is_folder(what) {
+            format!("; `target_dir` in [process.{process}] gives it a folder of its own")
+        } else {
+            String::new()
+        };
+        let line =
+            format!("waiting for cargo's lock on the {what}, which another cargo has{own}\n");
+        log.write(Stream::Stderr, line.into()).await;
+        self.job.customer.waits.do_send(BuildWaits {
+            job: self.job.id,
+            build,
+            lock: what.to_owned(),
+        });
+        self.job.step_aside();
     }
 
     /// Leaves what was found with the log.
@@ -340,4 +361,9 @@ impl CargoRun<'_> {
             report: Some(report),
         })
     }
+}
+
+/// Whether a lock is one on a folder that `target_dir` moves.
+fn is_folder(lock: &str) -> bool {
+    ["build directory", "artifact directory"].contains(&lock)
 }

@@ -136,6 +136,8 @@ pub(crate) struct Job {
     trees: RefCell<Vec<TreeId>>,
     /// The build whose log is open.
     open: Cell<Option<BuildId>>,
+    /// Gives its turn at cargo to the next one, while it has it.
+    turn: Cell<Option<oneshot::Sender<()>>>,
 }
 
 impl Job {
@@ -154,6 +156,15 @@ impl Job {
             keep,
             trees: RefCell::default(),
             open: Cell::new(None),
+            turn: Cell::new(None),
+        }
+    }
+
+    /// It can do nothing now: the next one may run cargo beside it.
+    pub(crate) fn step_aside(&self) {
+        if let Some(turn) = self.turn.take() {
+            // The builder may end.
+            let _ = turn.send(());
         }
     }
 
@@ -332,9 +343,15 @@ impl Job {
 }
 
 impl Prepared {
-    /// Does the job, unless it is cancelled, as with [`Job::prepare`].
-    pub(crate) async fn run(self, cancelled: oneshot::Receiver<()>) -> Option<Step> {
+    /// Does the job, unless it is cancelled, as with [`Job::prepare`]. `turn` is told when it waits for
+    /// a lock of cargo's, so that others need not wait for it.
+    pub(crate) async fn run(
+        self,
+        cancelled: oneshot::Receiver<()>,
+        turn: oneshot::Sender<()>,
+    ) -> Option<Step> {
         let Self { job, evaluation } = self;
+        job.turn.set(Some(turn));
         let done = job.unless(cancelled, job.perform(evaluation)).await?;
         Some(done.into())
     }

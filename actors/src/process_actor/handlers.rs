@@ -5,7 +5,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{Exited, ProcessActor, TreeGone, answer::Wish, fulfil::Promise};
 use crate::{
-    artifact::{BuildDone, BuildStarted},
+    artifact::{BuildDone, BuildStarted, BuildWaits},
     ids::{RunId, Ticket},
     lifecycle::{Event, State},
     logs::TreeEnded,
@@ -141,6 +141,17 @@ impl Handler<BuildStarted> for ProcessActor {
     fn handle(&mut self, BuildStarted { job, build, mode }: BuildStarted, _: &mut Self::Context) {
         if self.machine.awaits(job) {
             self.history.build_started(build, mode);
+            self.publish();
+        }
+    }
+}
+
+impl Handler<BuildWaits> for ProcessActor {
+    type Result = ();
+
+    fn handle(&mut self, waits: BuildWaits, _: &mut Self::Context) {
+        if self.machine.awaits(waits.job) {
+            self.history.build_waits(waits.build, &waits.lock);
             self.publish();
         }
     }

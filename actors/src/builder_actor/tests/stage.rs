@@ -24,8 +24,8 @@ use tokio::{sync::mpsc, time::timeout};
 use super::spawner::Spawner;
 use crate::{
     artifact::{
-        Artifact, Build, BuildDone, BuildFailure, BuildStarted, BuilderClosed, Built, CancelBuild,
-        Diagnosed, Work,
+        Artifact, Build, BuildDone, BuildFailure, BuildStarted, BuildWaits, BuilderClosed, Built,
+        CancelBuild, Diagnosed, Work,
     },
     build::environment::BaseEnvironment,
     builder_actor::{BuildLog, BuilderActor, Enlist},
@@ -46,6 +46,7 @@ pub(super) enum Event {
     Diagnosed(Diagnosed),
     Ended(BuildId, BuildEnding),
     Started(BuildStarted),
+    Waits(BuildWaits),
     Done(BuildDone),
 }
 
@@ -97,6 +98,14 @@ impl Handler<BuildStarted> for Recorder {
 
     fn handle(&mut self, started: BuildStarted, _: &mut Self::Context) {
         self.0.send(Event::Started(started)).unwrap();
+    }
+}
+
+impl Handler<BuildWaits> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, waits: BuildWaits, _: &mut Self::Context) {
+        self.0.send(Event::Waits(waits)).unwrap();
     }
 }
 
@@ -288,6 +297,7 @@ impl Bench {
         let enlist = Enlist {
             spec: Arc::new(spec),
             started: self.recorder.clone().recipient(),
+            waits: self.recorder.clone().recipient(),
             done: self.recorder.clone().recipient(),
         };
         self.builder.send(enlist).await.unwrap();
@@ -337,7 +347,7 @@ impl Bench {
             Event::Diagnosed(diagnosed) => self.diagnosed.push(diagnosed.clone()),
             Event::Ended(build, ending) => self.ended.push((*build, *ending)),
             Event::Started(started) => self.started.push(started.clone()),
-            Event::Done(_) => {}
+            Event::Waits(_) | Event::Done(_) => {}
         }
     }
 
@@ -357,6 +367,15 @@ impl Bench {
             if let Event::Started(started) = self.event().await {
                 let asked = usize::try_from(started.job.0).unwrap();
                 return self.asked[asked - 1].clone();
+            }
+        }
+    }
+
+    /// Waits until cargo waits for another one.
+    pub(super) async fn wait(&mut self) -> BuildWaits {
+        loop {
+            if let Event::Waits(waits) = self.event().await {
+                return waits;
             }
         }
     }
