@@ -11,6 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -143,6 +144,8 @@ pub struct Built {
     pub artifact: Artifact,
     /// What cargo said; `None` where nothing was built.
     pub report: Option<BuildReport>,
+    /// What direnv and the `.envrc` printed for this start, where there is no build whose log has it.
+    pub said: Bytes,
 }
 
 /// A job that failed: cargo found an error, or could not be run, or direnv refused.

@@ -22,6 +22,7 @@ use std::{
 };
 
 use actix::prelude::*;
+use bytes::Bytes;
 use tokio::{
     sync::{oneshot, watch},
     time::Instant,
@@ -125,6 +126,8 @@ pub struct ProcessActor {
     attempt: Attempt,
     /// The run that was started last, and its program.
     newest: Option<(RunId, PathBuf)>,
+    /// What direnv said for the newest job: it goes to the log of the run that is started with it.
+    said: Bytes,
     /// When the child that is being replaced was told to leave, and nobody took its place.
     left_at: Option<Instant>,
     /// Who stopped it last.
@@ -160,6 +163,7 @@ impl ProcessActor {
             crashes: Crashes::default(),
             attempt: Attempt::default(),
             newest: None,
+            said: Bytes::new(),
             left_at: None,
             stopped_by: None,
             board,
@@ -210,6 +214,7 @@ impl ProcessActor {
                 let running = running.map(|run| run.artifact.program.clone());
                 let keep = good.into_iter().chain(running).collect();
                 self.attempt = Attempt::default();
+                self.said.clear();
                 self.left_at = None;
                 self.ports.build.do_send(Build {
                     process,

@@ -1,12 +1,13 @@
 //! One run of cargo: its output to the log, its messages into a report, its binary onto the shelf.
 
 use std::{
-    io,
+    io, mem,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
 };
 
+use bytes::Bytes;
 use tokio::{
     task::{JoinError, spawn_blocking},
     time::Instant,
@@ -48,7 +49,7 @@ pub(crate) async fn compile(
     job: &Job,
     target: &CargoTarget,
     mode: Mode,
-    evaluation: Evaluation,
+    mut evaluation: Evaluation,
 ) -> Done {
     let cwd = &job.customer.spec.cwd;
     let variables = job.shop.base.with(&evaluation.changes);
@@ -70,8 +71,7 @@ pub(crate) async fn compile(
         Err(error) => return Err(failure(&error)).into(),
     };
     let begun = Instant::now();
-    let log = run.begin();
-    log.write(Stream::Stderr, evaluation.said.clone()).await;
+    let log = run.begin(mem::take(&mut evaluation.said));
 
     let tree = child.tree;
     let before = job.known();
@@ -176,8 +176,8 @@ impl CargoRun<'_> {
         }
     }
 
-    /// Tells everybody that there is a build now.
-    fn begin(&self) -> LogWriter {
+    /// Tells everybody that there is a build now. Its log begins with what direnv `said`.
+    fn begin(&self, said: Vec<u8>) -> LogWriter {
         let (build, mode) = (self.build, self.mode);
         log::info!("{}: build {build} ({mode}) started", self.process());
         let log = LogWriter {
@@ -189,6 +189,7 @@ impl CargoRun<'_> {
             key: log.key(),
             mode,
             at: SystemTime::now(),
+            preface: said.into(),
             // Both are read here: stdout is data, and stderr may hold the only error.
             outputs: Vec::new(),
         });
@@ -359,6 +360,7 @@ impl CargoRun<'_> {
         Ok(Built {
             artifact,
             report: Some(report),
+            said: Bytes::new(),
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    mem,
     path::PathBuf,
     rc::Rc,
     sync::Arc,
@@ -176,7 +177,7 @@ impl Job {
             && !is_lost(artifact)
             && is_fresh(&artifact.environment, cwd)
         {
-            return Need::Nothing(Box::new(Ok(reused(artifact.clone()))));
+            return Need::Nothing(Box::new(Ok(unbuilt(artifact.clone(), Vec::new()))));
         }
         match self.plan() {
             Plan::Cargo(_) if nearest_envrc(cwd).is_none() => Need::Cargo,
@@ -236,12 +237,14 @@ impl Job {
         direnv::evaluate(self).await.map_err(|e| failure(&e))
     }
 
-    fn again(&self, artifact: &Artifact, evaluation: Evaluation) -> Built {
+    fn again(&self, artifact: &Artifact, mut evaluation: Evaluation) -> Built {
         let cargo = artifact.environment.cargo.clone();
-        reused(Artifact {
+        let said = mem::take(&mut evaluation.said);
+        let artifact = Artifact {
             environment: self.environment(evaluation, cargo),
             ..artifact.clone()
-        })
+        };
+        unbuilt(artifact, said)
     }
 
     async fn perform(&self, evaluation: Evaluation) -> Done {
@@ -256,20 +259,22 @@ impl Job {
         }
     }
 
-    fn resolved(&self, line: &CommandLine, evaluation: Evaluation) -> Outcome {
+    fn resolved(&self, line: &CommandLine, mut evaluation: Evaluation) -> Outcome {
         self.require_cwd()?;
         let spec = &self.customer.spec;
+        let said = mem::take(&mut evaluation.said);
         let environment = self.environment(evaluation, CargoVariables::default());
         let run = self.shop.base.of_run(&environment, &spec.env);
         let variables = run.into_iter().collect();
         let program = resolve(&line.program, &variables, &spec.cwd);
-        Ok(reused(Artifact {
+        let artifact = Artifact {
             build: None,
             mode: self.work.mode(),
             program: program.map_err(|e| failure(&e))?,
             environment,
             sources: Sources::default(),
-        }))
+        };
+        Ok(unbuilt(artifact, said))
     }
 
     /// What a run of the artifact gets beside the daemon's own environment.
@@ -362,10 +367,12 @@ fn is_lost(artifact: &Artifact) -> bool {
     artifact.program.is_absolute() && !artifact.program.is_file()
 }
 
-fn reused(artifact: Artifact) -> Built {
+/// What can be started without a build, and what direnv `said` about it.
+fn unbuilt(artifact: Artifact, said: Vec<u8>) -> Built {
     Built {
         artifact,
         report: None,
+        said: said.into(),
     }
 }
 

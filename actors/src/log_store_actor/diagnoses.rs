@@ -179,6 +179,7 @@ mod tests {
                 key,
                 mode,
                 at,
+                preface: bytes::Bytes::new(),
                 outputs,
             });
             if build == BuildId(3) {

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io,
+    io, mem,
     path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -120,6 +120,7 @@ impl ProcessActor {
             key: self.log_of(run),
             mode,
             at: SystemTime::now(),
+            preface: mem::take(&mut self.said),
             outputs,
         });
         Ok(())

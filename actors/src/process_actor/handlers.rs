@@ -165,13 +165,11 @@ impl Handler<BuildDone> for ProcessActor {
             return;
         }
         let (event, outcome) = match outcome {
-            Ok(built) => (
-                Event::Built {
-                    job,
-                    artifact: built.artifact,
-                },
-                Ok(built.report),
-            ),
+            Ok(built) => {
+                self.said = built.said;
+                let artifact = built.artifact;
+                (Event::Built { job, artifact }, Ok(built.report))
+            }
             Err(failure) => (Event::BuildFailed { job }, Err(failure)),
         };
         self.build_ended(&outcome);

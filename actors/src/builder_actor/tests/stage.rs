@@ -47,7 +47,7 @@ pub(super) enum Event {
     Ended(BuildId, BuildEnding),
     Started(BuildStarted),
     Waits(BuildWaits),
-    Done(BuildDone),
+    Done(Box<BuildDone>),
 }
 
 /// All recipients in one, so that the order between them is kept.
@@ -65,6 +65,11 @@ impl Handler<OpenLog> for Recorder {
             panic!("{open:?}");
         };
         self.0.send(Event::Opened(build)).unwrap();
+        let preface = String::from_utf8_lossy(&open.preface).into_owned();
+        if !preface.is_empty() {
+            let preface = Event::Appended(Stream::Stderr, preface);
+            self.0.send(preface).unwrap();
+        }
     }
 }
 
@@ -113,7 +118,7 @@ impl Handler<BuildDone> for Recorder {
     type Result = ();
 
     fn handle(&mut self, done: BuildDone, _: &mut Self::Context) {
-        self.0.send(Event::Done(done)).unwrap();
+        self.0.send(Event::Done(Box::new(done))).unwrap();
     }
 }
 
