@@ -1,60 +1,9 @@
 //! A slow `.envrc`, seen by somebody who connects all the time.
 
-use std::{
-    io::ErrorKind,
-    net::SocketAddr,
-    sync::mpsc::{self, RecvTimeoutError, Sender},
-    thread::{self, JoinHandle},
-    time::Duration,
-};
-
-use tokio::time::Instant;
+use std::time::Duration;
 
 use super::Direnv;
-use crate::support::{Server, Way, ask};
-
-/// Connects all the time.
-struct Visitor {
-    leave: Sender<()>,
-    visits: JoinHandle<Seen>,
-}
-
-/// What a visitor saw.
-#[derive(Debug, Default)]
-struct Seen {
-    /// How often nobody listened.
-    refused: u32,
-    /// The longest time from one answer to the next.
-    outage: Duration,
-}
-
-impl Visitor {
-    fn of(address: SocketAddr) -> Self {
-        let (leave, left) = mpsc::channel();
-        let visits = thread::spawn(move || {
-            let (mut seen, mut answered) = (Seen::default(), Instant::now());
-            let pause = Duration::from_millis(2);
-            while left.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                match ask(address, "/") {
-                    Ok(_) => {
-                        seen.outage = seen.outage.max(answered.elapsed());
-                        answered = Instant::now();
-                    }
-                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => seen.refused += 1,
-                    // Whom the old one served while it ended.
-                    Err(_) => {}
-                }
-            }
-            seen
-        });
-        Self { leave, visits }
-    }
-
-    fn leaves(self) -> Seen {
-        drop(self.leave);
-        self.visits.join().unwrap()
-    }
-}
+use crate::support::{Seen, Server, Visitor, Way};
 
 #[track_caller]
 fn costs_no_second(way: Way) -> Seen {

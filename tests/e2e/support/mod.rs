@@ -8,6 +8,7 @@ mod processes;
 pub(crate) mod project;
 mod server;
 pub(crate) mod shape;
+mod visitor;
 
 use std::{
     fmt::Debug,
@@ -17,6 +18,7 @@ use std::{
 
 pub(crate) use self::{
     daemon::Daemon, gate::Gate, http::Http, measure::*, processes::*, project::Project, server::*,
+    visitor::*,
 };
 
 /// How long anything may take before a test gives up.
