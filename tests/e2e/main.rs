@@ -6,6 +6,7 @@ mod activation;
 mod answers;
 mod artifacts;
 mod builds;
+mod cargo;
 mod chaos;
 mod crashes;
 mod direnv;

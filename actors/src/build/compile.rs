@@ -1,11 +1,8 @@
 //! One run of cargo: its output to the log, its messages into a report, its binary onto the shelf.
 
-use std::{
-    io, mem,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::SystemTime,
-};
+mod questions;
+
+use std::{mem, path::Path, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use tokio::{
@@ -15,12 +12,11 @@ use tokio::{
 
 use crate::{
     artifact::{
-        Artifact, BuildFailure, BuildReport, BuildStarted, BuildWaits, Built, CargoVariables,
-        Diagnosed, Diagnosis,
+        Artifact, BuildFailure, BuildReport, BuildStarted, BuildWaits, Built, Diagnosed, Diagnosis,
     },
     build::{
         artifacts::{CopyError, Shelf},
-        binary::{Binary, Choice, NoBinary, Products, default_run},
+        binary::{Choice, NoBinary, Products},
         cargo::{self, Tool},
         complaint::plain,
         diagnostics::{Diagnostics, Findings, summary},
@@ -28,9 +24,6 @@ use crate::{
         follow::{LogWriter, Told, follow},
         inputs,
         job::{Done, Job, Outcome, failure},
-        messages::Metadata,
-        output::capture,
-        search_path::resolve,
     },
     children::{Launch, Marker},
     exit::Exit,
@@ -40,9 +33,6 @@ use crate::{
     sockets::HeldSockets,
     spec::{CargoTarget, Mode},
 };
-
-/// More than the metadata of any workspace without its dependencies.
-const MOST_METADATA: usize = 32 << 20;
 
 /// Runs cargo for `job`, with `evaluation` as its environment.
 pub(crate) async fn compile(
@@ -286,52 +276,6 @@ impl CargoRun<'_> {
             // Broken off only when the daemon ends.
             sources: sources.unwrap_or_default(),
         })
-    }
-
-    /// Asks cargo for `default-run`, which its messages do not tell.
-    async fn default_of(&self, binaries: &[Binary]) -> Option<Binary> {
-        let manifest_path = &binaries.first()?.manifest_path;
-        let arguments = cargo::metadata_arguments(manifest_path);
-        let json = self.ask(&self.tool.cargo, arguments).await?;
-        let metadata: Metadata = serde_json::from_slice(&json).ok()?;
-        default_run(binaries, &metadata.packages)
-    }
-
-    async fn variables(&self, products: &Products, binary: &Binary) -> CargoVariables {
-        let mut rust_libraries = None;
-        if products.needs_rust_libraries() {
-            let cwd = &self.job.customer.spec.cwd;
-            if let Ok(rustc) = resolve("rustc", &self.tool.variables, cwd) {
-                let arguments = ["--print", "target-libdir"].map(Into::into).into();
-                let folder = self.ask(&rustc, arguments).await;
-                rust_libraries = folder.and_then(|folder| {
-                    let folder = String::from_utf8(folder).ok()?;
-                    Some(PathBuf::from(folder.trim_end()))
-                });
-            }
-        }
-        products.variables(binary, &self.tool.cargo, rust_libraries)
-    }
-
-    /// The stdout of a program that succeeds.
-    async fn ask(&self, program: &Path, arguments: Vec<std::ffi::OsString>) -> Option<Vec<u8>> {
-        let child = self.job.spawn(&self.launch(program, arguments));
-        let said = match child {
-            Ok(child) => capture(child, MOST_METADATA).await,
-            Err(error) => Err(io::Error::other(error)),
-        };
-        match said {
-            Ok(said) if said.exit == Some(Exit::Code(0)) => Some(said.stdout),
-            Ok(said) => {
-                let words = String::from_utf8_lossy(&said.stderr);
-                log::debug!("{}: {}: {words}", self.process(), program.display());
-                None
-            }
-            Err(error) => {
-                log::debug!("{}: {}: {error}", self.process(), program.display());
-                None
-            }
-        }
     }
 
     /// Tells everybody that the build is over.
