@@ -75,11 +75,9 @@ fn is_restarted_and_tells_how_it_ended(manager: &str) {
         (&exit["code"], &exit["text"]),
         (&json!(3), &json!("exit code 3"))
     );
+    // As an exit code of 128 and more, or by its own death: that is up to the manager.
     let exit = last_exit(&web, &daemon, "/kill");
-    assert_eq!(
-        (&exit["code"], &exit["text"]),
-        (&json!(137), &json!("exit code 137 (128 + 9, SIGKILL)"))
-    );
+    assert!(exit["text"].as_str().unwrap().contains("SIGKILL"), "{exit}");
 
     fs::remove_file(web.project.dir().join("drained")).unwrap();
     daemon.call("stop", &json!({"process": "web"}));
