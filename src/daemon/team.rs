@@ -112,6 +112,7 @@ impl Team {
             builder.do_send(Enlist {
                 spec: spec.clone(),
                 started: process.clone().recipient(),
+                waits: process.clone().recipient(),
                 done: process.clone().recipient(),
             });
             mode.do_send(Watch {
