@@ -1,6 +1,7 @@
 //! The actor with real pipes. What the daemon's output received is the event that tests wait for.
 
 mod history;
+mod walks;
 
 use std::{
     io::{self, PipeWriter, Write},
