@@ -4,10 +4,10 @@
 //! actix-web ─► door (Host, Origin; every route) ─┬─► mcp  (/mcp)
 //!                                                └─► api  (/api/*, /healthz, /metrics)
 //! ```
-//! * [`door`] refuses whoever is not a local program or our own page, or lacks the token.
-//! * [`peer`] is who is at the other end of a connection.
-//! * [`body`] reads what a request brings, within bounds.
-//! * [`refusal`] is how requests are refused that get no further.
+//! * `door` refuses whoever is not a local program or our own page, or lacks the token.
+//! * `peer` is who is at the other end of a connection.
+//! * `body` reads what a request brings, within bounds.
+//! * `refusal` is how requests are refused that get no further.
 //!
 //! It puts the rooms together and must not know what they answer.
 

@@ -11,14 +11,18 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::sources::is_later;
 pub use self::{
-    diagnosis::{DescribeDiagnosis, Diagnosed, Diagnosis, KnownDiagnosis, WhichBuild},
+    diagnosis::{
+        DescribeDiagnosis, DescribeKnown, Diagnosed, Diagnosis, KnownDiagnosis, WhichBuild,
+    },
     sources::Sources,
 };
+pub use crate::build::known::Known;
 use crate::{
     ids::{BuildId, JobId, ProcessName},
     spec::Mode,
@@ -124,6 +128,18 @@ pub struct BuildStarted {
     pub mode: Mode,
 }
 
+/// Fact: the cargo of a job waits for a lock that another one has.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct BuildWaits {
+    /// The request that it serves.
+    pub job: JobId,
+    /// The build.
+    pub build: BuildId,
+    /// On what the lock is, in cargo's words: `build directory`, `package cache`.
+    pub lock: String,
+}
+
 /// A job that succeeded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Built {
@@ -131,6 +147,8 @@ pub struct Built {
     pub artifact: Artifact,
     /// What cargo said; `None` where nothing was built.
     pub report: Option<BuildReport>,
+    /// What direnv and the `.envrc` printed for this start, where there is no build whose log has it.
+    pub said: Bytes,
 }
 
 /// A job that failed: cargo found an error, or could not be run, or direnv refused.
@@ -157,15 +175,15 @@ pub struct BuildReport {
     pub error_count: usize,
     /// How many warnings there were in all.
     pub warning_count: usize,
-    /// How many of both the process's build before, of either mode, did not have; 0 for the first
-    /// build of a daemon, which is compared with nothing. A finding is recognised by level, code,
+    /// How many of both the process's build before, of either mode, did not have; 0 where none
+    /// is remembered, so that there is nothing to compare with. A finding is recognised by level, code,
     /// file, message and the text that it points at, so that moved lines change nothing.
     pub new_count: usize,
     /// How many of the build before are gone. What a failed build did not come to counts as still
     /// there, and so do the warnings of what had an error, because the compiler did not come to them.
     pub fixed_count: usize,
     /// The first errors and, behind them, warnings that are new; each once, at most
-    /// [`BuildReport::MOST_SHOWN`]. In the first build of a daemon nothing is known to be new.
+    /// [`BuildReport::MOST_SHOWN`]. Where no build before is remembered, nothing is known to be new.
     pub errors: Vec<Diagnostic>,
     /// How many errors and warnings are not in `errors`; the build log has them.
     pub omitted_count: usize,

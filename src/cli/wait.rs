@@ -30,7 +30,13 @@ pub(super) async fn wait(
     let status = link.client().status().await?;
     let name = names::chosen(&status, arguments.name.as_slice())?.remove(0);
     let goal = Goal::new(&arguments.awaited, process(&status, &name));
-    let came = tokio::time::timeout_at(until, watch(&mut link, &goal, &name, console)).await;
+    let at_once = glance(link.client(), &goal, &name, &status).await?;
+    let came = if let Some(came) = at_once {
+        Ok(Ok(came))
+    } else {
+        console.progress(&format!("{name}: waiting for {goal}"));
+        tokio::time::timeout_at(until, watch(&mut link, &goal, &name, console)).await
+    };
     let Ok(came) = came else {
         console.complain(&format!("{name}: {goal} did not come in time"));
         return Ok(Code::TimeUp);
@@ -46,6 +52,26 @@ pub(super) async fn wait(
     Ok(code)
 }
 
+/// What it has come to already, however little time there is.
+async fn glance(
+    client: &Client,
+    goal: &Goal,
+    name: &str,
+    status: &StatusReport,
+) -> Result<Option<(Code, String)>, ClientError> {
+    let verdict = goal.verdict(process(status, name));
+    if let Goal::Line(pattern) = goal
+        && let Some(line) = printed(client, pattern, name).await?
+    {
+        return Ok(Some((Code::Done, line)));
+    }
+    Ok(match verdict {
+        Verdict::Open => None,
+        Verdict::Met(text) => Some((Code::Done, text)),
+        Verdict::Unmet(text) => Some((Code::Failed, text)),
+    })
+}
+
 /// Watches until it has come or cannot come any more.
 async fn watch(
     link: &mut Link,
@@ -54,9 +80,6 @@ async fn watch(
     console: &mut Console,
 ) -> Result<(Code, String), Failure> {
     let mut look = Look::at(link.client(), goal, name).await;
-    if look.is_ok() {
-        console.progress(&format!("{name}: waiting for {goal}"));
-    }
     loop {
         match look {
             Ok(mut looking) => match looking.until(link.client(), goal, name).await {
@@ -98,31 +121,23 @@ impl Look {
         goal: &Goal,
         name: &str,
     ) -> Result<(Code, String), ClientError> {
-        let mut is_new = true;
         loop {
             let status = client.status().await?;
             match goal.verdict(process(&status, name)) {
                 Verdict::Open => {}
                 Verdict::Met(text) => return Ok((Code::Done, text)),
                 Verdict::Unmet(text) => {
-                    // What it printed last may be on its way.
-                    if let Goal::Line(pattern) = goal
-                        && let Some(line) = printed(client, pattern, name).await?
-                    {
-                        return Ok((Code::Done, line));
-                    }
-                    if is_new {
-                        return Ok((Code::Failed, text));
-                    }
                     // A daemon that ends stops everything before it hangs up.
-                    match tokio::time::timeout(FAREWELL, self.events.next()).await {
-                        Err(_) => return Ok((Code::Failed, text)),
-                        Ok(event) => heard(event)?,
-                    }
+                    let more = tokio::time::timeout(FAREWELL, self.events.next()).await;
+                    let Ok(event) = more else {
+                        // What it printed last may be on its way.
+                        let came = glance(client, goal, name, &status).await?;
+                        return Ok(came.unwrap_or((Code::Failed, text)));
+                    };
+                    heard(event)?;
                     continue;
                 }
             }
-            is_new = false;
             tokio::select! {
                 line = next_line(&mut self.lines) => return Ok((Code::Done, line?)),
                 event = self.events.next() => heard(event)?,

@@ -76,6 +76,7 @@ impl Team {
             open: logs.clone().recipient(),
             append: logs.clone().recipient(),
             diagnosed: logs.clone().recipient(),
+            known: logs.clone().recipient(),
             ended: logs.clone().recipient(),
         };
         let builder = BuilderActor::new(
@@ -111,6 +112,7 @@ impl Team {
             builder.do_send(Enlist {
                 spec: spec.clone(),
                 started: process.clone().recipient(),
+                waits: process.clone().recipient(),
                 done: process.clone().recipient(),
             });
             mode.do_send(Watch {

@@ -25,7 +25,7 @@ use bpm_actors::{
     },
     restart::{Board, Pending, Restart, ShuttingDown, Snapshot, Start, Stop, ToolCalled},
     search::{
-        Extent, Found, LogKind, NoSuchLog, Query, Search, Searched, Which,
+        Extent, Found, GoneLogs, LogKind, NoSuchLog, Query, Search, Searched, Which,
         walk::{Listen, Locate, Page, ReadOn, Walk},
     },
     spec::{Mode, ProcessType},
@@ -645,6 +645,7 @@ pub(crate) fn lines(search: &Search) -> Found {
         has_older: false,
         beyond: Vec::new(),
         gone: 0,
+        gone_logs: GoneLogs::NONE,
         lost: 0,
         unreadable: 0,
         shortened: 0,

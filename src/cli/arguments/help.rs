@@ -80,7 +80,8 @@ Examples:
 
 ready: it serves, is ready, and nothing newer is on its way. exit: the run that serves now has ended or was replaced.
 log=R: a line of its newest run matches the regular expression R, or does so later; that line is printed.
-The exit code is 0 when it came, 4 when time ran out, 1 when it cannot come because the process is stopped.";
+With --timeout 0 it only looks. The exit code is 0 when it came, 4 when time ran out, 1 when
+it cannot come because the process is stopped.";
 
 /// Below the help of `bpm events`.
 pub(super) const EVENTS: &str = "\

@@ -71,7 +71,7 @@ fn lines_are_shown_as_they_are_asked_for() {
 
 #[test]
 fn lines_of_several_processes_say_whose_they_are() {
-    let project = Project::new("cli-logs-two");
+    let project = Project::new("cli-logs-pair");
     project.config(
         &(shell("main", "echo one; exec sleep 1000") + &shell("web", "echo two; exec sleep 1000")),
     );

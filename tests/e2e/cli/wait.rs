@@ -20,7 +20,7 @@ fn a_script_waits_until_a_process_is_ready_prints_and_ends() {
         &project,
         &["wait", "main", "--for", "log=^ready", "--timeout", "1m"],
     );
-    let late = Bpm::says(&project, &["wait", "--for", "ready", "--timeout", "100ms"]);
+    let late = Bpm::says(&project, &["wait", "--for", "ready", "--timeout", "0"]);
     assert_eq!(late.code, 4, "{late:?}");
     let said = "main: waiting for ready\nbpm: main: ready did not come in time\n";
     assert_eq!(late.stderr, said);
@@ -31,6 +31,10 @@ fn a_script_waits_until_a_process_is_ready_prints_and_ends() {
         ready.stdout.starts_with("main: ready (run 1, pid "),
         "{ready:?}"
     );
+    for what in ["ready", "log=^ready"] {
+        let look = Bpm::says(&project, &["wait", "--for", what, "--timeout", "0"]);
+        assert_eq!((look.code, look.stderr.as_str()), (0, ""), "{look:?}");
+    }
     let line = line.ends();
     assert_eq!(
         (line.code, line.stdout.as_str()),

@@ -2,6 +2,7 @@
 
 mod bpm;
 mod daemon;
+mod found;
 mod gate;
 mod http;
 mod measure;
@@ -11,6 +12,7 @@ mod server;
 pub(crate) mod shape;
 mod stream;
 mod terminal;
+mod visitor;
 
 use std::{
     fmt::Debug,
@@ -19,8 +21,8 @@ use std::{
 };
 
 pub(crate) use self::{
-    bpm::Bpm, daemon::Daemon, gate::Gate, http::Http, measure::*, processes::*, project::Project,
-    server::*, stream::Lines, terminal::*,
+    bpm::Bpm, daemon::Daemon, found::*, gate::Gate, http::Http, measure::*, processes::*,
+    project::Project, server::*, stream::Lines, terminal::*, visitor::*,
 };
 
 /// How long anything may take before a test gives up.
