@@ -5,7 +5,9 @@ use std::{fs, io, path::Path};
 use clap::CommandFactory;
 
 use super::{arguments::Arguments, beside, code::Code, console::Console, failure::Failure};
-use crate::arguments::Arguments as DaemonArguments;
+use crate::{
+    arguments::Arguments as DaemonArguments, tui::arguments::Arguments as ScreenArguments,
+};
 
 /// Writes them into a folder; without one into `man` beside this program, where a release has them.
 ///
@@ -24,7 +26,11 @@ pub(super) fn write(dir: Option<&Path>, console: &mut Console) -> Result<Code, F
 
 fn pages(dir: &Path) -> io::Result<usize> {
     fs::create_dir_all(dir)?;
-    for program in [Arguments::command(), DaemonArguments::command()] {
+    for program in [
+        Arguments::command(),
+        DaemonArguments::command(),
+        ScreenArguments::command(),
+    ] {
         clap_mangen::generate_to(program, dir)?;
     }
     Ok(fs::read_dir(dir)?.count())
@@ -46,6 +52,7 @@ mod tests {
                 .unwrap()
                 .contains("DIR")
         );
+        assert!(page("bpm-tui.1").unwrap().contains("URL"));
         assert!(page("bpm-man.1").is_err(), "it is hidden");
         assert!(count >= 14, "{count}");
     }
