@@ -28,6 +28,7 @@ use tokio::{sync::oneshot, task::JoinError};
 pub use crate::build::job::BuildLog;
 use crate::{
     artifact::{Build, BuildDone, BuildFailure, BuildStarted, BuilderClosed, CancelBuild},
+    beat::beats,
     build::{
         direnv::Evaluation,
         environment::BaseEnvironment,
@@ -227,6 +228,8 @@ fn tell(customer: &Enlist, job: JobId, outcome: Outcome) {
 impl Actor for BuilderActor {
     type Context = Context<Self>;
 }
+
+beats!(BuilderActor, |_| "builder");
 
 impl Handler<Enlist> for BuilderActor {
     type Result = ();

@@ -22,6 +22,7 @@
 
 pub mod artifact;
 pub mod back_off;
+pub mod beat;
 pub mod build;
 pub mod builder_actor;
 pub mod chain_load;

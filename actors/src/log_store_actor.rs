@@ -6,7 +6,7 @@
 //! | the builder | `OpenLog`, `Append`, then `Diagnosed` and `BuildEnded` |
 //! | the front ends | `Search`, `AwaitLine`, `DescribeDiagnosis` |
 //! | readiness probes | `AwaitLine` |
-//! | the daemon | [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
+//! | the daemon | [`Beat`](crate::beat::Beat); [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
 //!
 //! Lines go to the history on disk, where there is one, before anybody sees them.
 //!
@@ -46,11 +46,13 @@ use self::{
     pipes::{Pipe, PipeId},
 };
 use crate::{
+    beat::beats,
     ids::ProcessName,
     logs::{
         LogKey, Source, Stream,
         archive::{Archive, Closed},
         chunk::{LineEnd, Stretch},
+        journal::Priority,
         passthrough::{Outlet, Passthrough},
         shelf::{Limits, Log, Moment, Shelf},
     },
@@ -110,9 +112,9 @@ struct Live {
 
 impl Live {
     /// Lines were stored: they are passed on, and whoever waits for one of them gets it.
-    fn stored(&mut self, stretch: Stretch<'_>, outlet: &Outlet) {
+    fn stored(&mut self, stretch: Stretch<'_>, outlet: &Outlet, otherwise: Priority) {
         if outlet.is_read() {
-            let mut batch = outlet.batch(&self.prefix);
+            let mut batch = outlet.batch(&self.prefix).otherwise(otherwise);
             for line in stretch.lines() {
                 batch.line(line.bytes);
             }
@@ -227,12 +229,13 @@ impl LogStoreActor {
         };
         if let Some(log) = logs.log_mut(key.source) {
             let outlet = self.passthrough.outlet(stream);
+            let otherwise = Priority::of_source(key.source, stream);
             let archive = &mut self.archive;
             log.take(stream, bytes, moment, &mut |stretch| {
                 if let Some(archive) = archive {
                     archive.append(key, &stretch);
                 }
-                live.stored(stretch, outlet);
+                live.stored(stretch, outlet, otherwise);
             });
         }
         logs.fit();
@@ -247,12 +250,13 @@ impl LogStoreActor {
         };
         if let Some(log) = logs.log_mut(key.source) {
             let outlet = self.passthrough.outlet(stream);
+            let otherwise = Priority::of_source(key.source, stream);
             let archive = &mut self.archive;
             log.flush(stream, end, SystemTime::now(), &mut |stretch| {
                 if let Some(archive) = archive {
                     archive.append(key, &stretch);
                 }
-                live.stored(stretch, outlet);
+                live.stored(stretch, outlet, otherwise);
             });
         }
         logs.fit();
@@ -378,6 +382,8 @@ impl LogStoreActor {
 impl Actor for LogStoreActor {
     type Context = Context<Self>;
 }
+
+beats!(LogStoreActor, |_| "log store");
 
 fn kind(source: Source) -> LogKind {
     match source {

@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod chunk;
 pub(crate) mod intake;
+pub mod journal;
 pub mod level;
 pub(crate) mod part;
 pub mod passthrough;

@@ -9,6 +9,7 @@ use actix::prelude::*;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
+    beat::beats,
     ids::ProcessName,
     restart::{Cause, ModeChanged, Restart, ToolCalled},
     spec::Mode,
@@ -117,6 +118,8 @@ impl ModeActor {
 impl Actor for ModeActor {
     type Context = Context<Self>;
 }
+
+beats!(ModeActor, |_| "idle clock");
 
 impl Handler<Watch> for ModeActor {
     type Result = ();

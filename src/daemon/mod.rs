@@ -6,6 +6,7 @@
 //! as nothing is in the way that a dead daemon left; then serve; then end what it left, and bind them
 //! now at the latest; then start the processes.
 
+pub mod activation;
 pub mod held;
 pub mod listener;
 pub mod lock;
@@ -15,6 +16,7 @@ pub mod state_dir;
 
 mod logger;
 mod signals;
+mod systemd;
 mod team;
 
 use std::{io, path::Path, time::Duration};
@@ -33,6 +35,7 @@ use self::{
     lock::ProjectLock,
     signals::Signals,
     state_dir::StateDir,
+    systemd::ServiceManager,
     team::Team,
 };
 use crate::{config::Config, mcp};
@@ -51,6 +54,12 @@ pub enum DaemonError {
     /// The MCP port cannot be had.
     #[error(transparent)]
     Listen(#[from] listener::ListenError),
+    /// The sockets that systemd passes cannot be used.
+    #[error(transparent)]
+    Activation(#[from] activation::ActivationError),
+    /// An actor panicked; this is a fault of the daemon.
+    #[error("{0} ended because of a fault in the daemon")]
+    Fault(String),
     /// A socket of a process cannot be had.
     #[error(transparent)]
     Held(#[from] held::HeldError),
@@ -76,10 +85,22 @@ fn cannot(what: &'static str) -> impl FnOnce(io::Error) -> DaemonError {
 /// # Errors
 /// When the project is locked, a port taken, or the state folder of no use.
 pub fn run(config: Config) -> Result<(), DaemonError> {
+    // While there is one thread.
+    let passed = activation::take()?;
     // Before anything that is closed again; see there.
-    let _floor = Floor::lay().map_err(cannot("reserve descriptors for sockets"))?;
+    let _floor = lay_floor()?;
+    let moved = passed.as_ref().map(activation::moved).transpose();
+    let moved = moved.map_err(cannot("keep the sockets of systemd"))?;
+    drop(passed);
+    let _floor_below = lay_floor()?;
     let _lock = ProjectLock::acquire(&config.project_dir)?;
-    let listeners = listen(&config)?;
+    let listeners = match moved {
+        Some(passed) => {
+            activation::agree(&passed, config.mcp_port, &config.file)?;
+            passed
+        }
+        None => listen(&config)?,
+    };
     let state = StateDir::open(&config.project_dir)?;
     // What the daemon's own parent left open stays open here, but children do not inherit it.
     close_fds::CloseFdsBuilder::new().cloexecfrom(3);
@@ -93,6 +114,10 @@ pub fn run(config: Config) -> Result<(), DaemonError> {
     // A reader that is slower than this loses the last lines; they were stored.
     let _ = outputs.flush(LAST_LINES);
     served
+}
+
+fn lay_floor() -> Result<Floor, DaemonError> {
+    Floor::lay().map_err(cannot("reserve descriptors for sockets"))
 }
 
 async fn serve(
@@ -120,6 +145,7 @@ async fn serve(
 
     let (processes, file) = (config.processes.clone(), config.file.clone());
     let url = format!("http://localhost:{}{}", listeners.port, mcp::PATH);
+    let manager = ServiceManager::of_environment();
     let (mut team, service) = Team::assemble(config, state, &url, &reaper, outputs);
     // Who connects as soon as we say that we serve finds a queue to wait in. What an earlier daemon
     // left may still be in the way.
@@ -129,6 +155,7 @@ async fn serve(
         Err(error) => return Err(error.into()),
     };
     let farewell = CancellationToken::new();
+    let told = service.clone();
     let server =
         mcp::serve(listeners.sockets, service, farewell.clone()).map_err(cannot("serve MCP"))?;
     let server = actix::spawn(server);
@@ -155,9 +182,21 @@ async fn serve(
         begun = work => begun.map(Some),
         () = signals.next() => Ok(None),
     };
+    let mut fault = None;
     if let Ok(Some(_)) = &begun {
-        signals.next().await;
+        manager.ready();
+        actix::spawn(manager.clone().keep_informed(told));
+        // A task of its own: also the end gives signs of life.
+        let mut heart = actix::spawn(manager.clone().keep_alive(team.pulse()));
+        tokio::select! {
+            () = signals.next() => {}
+            gone = &mut heart => fault = gone.ok(),
+        }
     }
+    if let Some(gone) = &fault {
+        log::error!("{gone} ended because of a fault in the daemon, which cannot go on");
+    }
+    manager.stopping();
     log::info!("shutting down");
     tokio::select! {
         () = team.end() => {}
@@ -173,7 +212,11 @@ async fn serve(
     team.close_logs().await;
     farewell.cancel();
     let served = server.await;
+    manager.fall_silent();
     begun?;
+    if let Some(gone) = fault {
+        return Err(DaemonError::Fault(gone));
+    }
     match served {
         Ok(Err(error)) => Err(cannot("serve MCP")(error)),
         // It neither panics nor is cancelled; and at this point nothing is lost by it.

@@ -23,7 +23,7 @@ use bpm_actors::{
 };
 use futures_util::future::join_all;
 
-use super::{held::Bound, state_dir::StateDir};
+use super::{held::Bound, state_dir::StateDir, systemd::Pulse};
 use crate::{
     config::Config,
     service::{Freshness, Member, Parts, Service},
@@ -37,6 +37,8 @@ pub(super) struct Team {
     builder: Addr<BuilderActor>,
     processes: Vec<Addr<ProcessActor>>,
     logs: Addr<LogStoreActor>,
+    /// Everybody whose heartbeat tells that the daemon lives.
+    pulse: Pulse,
     /// The log store's own thread: a flood of output does not delay a restart.
     _log_thread: Arbiter,
     /// The relays' own thread, where there are any.
@@ -84,6 +86,10 @@ impl Team {
             build_log,
         )
         .start();
+        let pulse = Pulse::default();
+        pulse.add("log store", logs.clone().recipient());
+        pulse.add("builder", builder.clone().recipient());
+        pulse.add("idle clock", mode.clone().recipient());
 
         let mut processes = Vec::new();
         let mut members = Vec::new();
@@ -110,6 +116,7 @@ impl Team {
                 started: process.clone().recipient(),
                 done: process.clone().recipient(),
             });
+            pulse.add(spec.name.as_str(), process.clone().recipient());
             mode.do_send(Watch {
                 process: process.clone().recipient(),
             });
@@ -140,6 +147,7 @@ impl Team {
                 builder,
                 processes,
                 logs,
+                pulse,
                 _log_thread: log_thread,
                 relay_thread: None,
             },
@@ -164,6 +172,11 @@ impl Team {
             process.do_send(Hold(doors));
         }
         Ok(())
+    }
+
+    /// Everybody who must be alive.
+    pub(super) fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// Starts every process, in the order of the file.

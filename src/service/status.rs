@@ -5,7 +5,7 @@ use bpm_actors::{
     restart::Board,
     spec::Mode,
 };
-use futures_util::future::join_all;
+use futures_util::future::{join_all, pending, select_all};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::{sync::watch, time::Instant};
@@ -77,6 +77,35 @@ pub struct StatusWatch {
 }
 
 impl StatusWatch {
+    /// Waits until something was published since [`StatusWatch::mark_seen`].
+    pub async fn published(&mut self) {
+        async fn next<T>(board: &mut watch::Receiver<T>) {
+            // A sender that is gone publishes nothing more.
+            if board.changed().await.is_err() {
+                pending::<()>().await;
+            }
+        }
+        let boards = &mut self.boards;
+        let boards = async move {
+            if boards.is_empty() {
+                pending::<()>().await;
+            }
+            select_all(boards.iter_mut().map(|board| Box::pin(next(board)))).await
+        };
+        tokio::select! {
+            _ = boards => {}
+            () = next(&mut self.release_at) => {}
+        }
+    }
+
+    /// What was published so far is known.
+    pub fn mark_seen(&mut self) {
+        self.boards
+            .iter_mut()
+            .for_each(watch::Receiver::mark_unchanged);
+        self.release_at.mark_unchanged();
+    }
+
     /// Whether anything was published since this was asked before.
     pub fn changed(&mut self) -> bool {
         // A sender that is gone publishes nothing more, but looks changed for ever, which is safe.
@@ -86,10 +115,7 @@ impl StatusWatch {
             .any(|it| it.has_changed().unwrap_or(true));
         let changed = boards || self.release_at.has_changed().unwrap_or(true);
         if changed {
-            self.boards
-                .iter_mut()
-                .for_each(watch::Receiver::mark_unchanged);
-            self.release_at.mark_unchanged();
+            self.mark_seen();
         }
         changed
     }

@@ -28,6 +28,7 @@ mod sockets;
 mod start;
 mod support;
 mod swap;
+mod systemd;
 mod trees;
 mod waits;
 mod watchdog;

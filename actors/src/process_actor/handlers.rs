@@ -6,6 +6,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{Exited, ProcessActor, TreeGone, answer::Wish, fulfil::Promise};
 use crate::{
     artifact::{BuildDone, BuildStarted},
+    beat::beats,
     ids::{RunId, Ticket},
     lifecycle::{Event, State},
     logs::TreeEnded,
@@ -17,6 +18,8 @@ use crate::{
 impl Actor for ProcessActor {
     type Context = Context<Self>;
 }
+
+beats!(ProcessActor, |process| process.spec.name.as_str());
 
 /// Fact: nothing keeps a child that was replaced.
 #[derive(Clone, Copy, Debug, Message)]
