@@ -7,9 +7,10 @@ use std::{
 };
 
 use background_process_manager::{
-    arguments::Arguments,
+    arguments::{Arguments, DaemonCommand},
     config::{Config, LoadError},
     daemon::{self, DaemonError},
+    unit::command::ServiceError,
 };
 use bpm_actors::{chain_load, logs::journal};
 use clap::Parser;
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
         return code;
     }
     match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             // Nobody is left to be told when stderr is closed.
             let _ = io::stderr().write_all(&journal::complaint(&failure.to_string()));
@@ -28,20 +29,26 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), Failure> {
+fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if let Some(DaemonCommand::Service(command)) = &arguments.command {
+        let code = command.run(&mut io::stdout()).map_err(Failure::Service)?;
+        return Ok(code.into());
+    }
     let config = Config::load(&arguments.dir).map_err(Failure::Configuration)?;
     if arguments.check {
         // The exit code says it as well.
         let _ = writeln!(io::stdout(), "{}", config.summary());
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
-    daemon::run(config).map_err(Failure::Work)
+    daemon::run(config).map_err(Failure::Work)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Why the daemon ends with something else than 0.
 enum Failure {
     Configuration(LoadError),
     Work(DaemonError),
+    Service(ServiceError),
 }
 
 impl Failure {
@@ -49,6 +56,7 @@ impl Failure {
         match self {
             Self::Configuration(_) | Self::Work(DaemonError::Activation(_)) => ExitCode::from(2),
             Self::Work(_) => ExitCode::FAILURE,
+            Self::Service(error) => error.exit_code().into(),
         }
     }
 }
@@ -58,6 +66,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Configuration(error) => error.fmt(f),
             Self::Work(error) => error.fmt(f),
+            Self::Service(error) => error.fmt(f),
         }
     }
 }

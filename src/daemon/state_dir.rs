@@ -221,7 +221,7 @@ fn state_home(xdg: Option<OsString>, home: Option<OsString>) -> Result<PathBuf, 
 
 /// The folder's name: the directory's own, for people, and a hash of its whole path, which tells it
 /// from others of that name.
-fn key(project_dir: &Path) -> String {
+pub(crate) fn key(project_dir: &Path) -> String {
     const MOST_CHARACTERS: usize = 50;
     let plain = |c: char| c.is_alphanumeric() || "-_.+@".contains(c);
     let name = project_dir

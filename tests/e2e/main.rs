@@ -30,5 +30,6 @@ mod support;
 mod swap;
 mod systemd;
 mod trees;
+mod units;
 mod waits;
 mod watchdog;
