@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use nix::unistd::{Uid, User};
 
 use super::{
-    Scope,
+    Beneficiary, Scope,
     escape::Unwritable,
     file::{self, FileError, Present},
     name, passed_on,
@@ -174,9 +174,19 @@ impl Place {
             scope: self.scope.clone(),
             project_dir: self.project.clone(),
             daemon: daemon()?,
-            environment: passed_on(env::vars_os()),
+            environment: passed_on(env::vars_os(), self.beneficiary()),
             longest_grace: grace.unwrap_or(Duration::ZERO),
         })
+    }
+
+    fn beneficiary(&self) -> Beneficiary {
+        let installer = User::from_uid(Uid::current()).ok().flatten();
+        match (&self.scope, installer) {
+            (Scope::System { user }, Some(installer)) if *user != installer.name => {
+                Beneficiary::Other
+            }
+            _ => Beneficiary::Installer,
+        }
     }
 
     fn install(

@@ -36,15 +36,28 @@ pub fn name(project_dir: &Path) -> String {
     format!("bpm-{key}.service")
 }
 
-/// The variables of the installer that the daemon needs as well: where programs, its state and the
-/// Rust toolchain are.
+/// For whom the one who installs a service does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beneficiary {
+    /// For himself.
+    Installer,
+    /// For another user, who has another home.
+    Other,
+}
+
+/// The variables of the installer that the daemon needs as well: where programs are and, where they
+/// are the same for the user of the service, its state and the Rust toolchain.
 pub fn passed_on(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
+    to: Beneficiary,
 ) -> Vec<(OsString, OsString)> {
-    const NAMES: [&str; 4] = ["PATH", "XDG_STATE_HOME", "CARGO_HOME", "RUSTUP_HOME"];
+    let names: &[&str] = match to {
+        Beneficiary::Installer => &["PATH", "XDG_STATE_HOME", "CARGO_HOME", "RUSTUP_HOME"],
+        Beneficiary::Other => &["PATH"],
+    };
     let mut variables: Vec<_> = environment
         .into_iter()
-        .filter(|(name, _)| NAMES.iter().any(|it| name == it))
+        .filter(|(name, _)| names.iter().any(|it| name == it))
         .collect();
     variables.sort();
     variables
@@ -66,7 +79,10 @@ mod tests {
     #[test]
     fn only_what_the_daemon_needs_is_passed_on() {
         let variable = |name: &str| (name.into(), "x".into());
-        let passed = passed_on(["SECRET", "PATH", "HOME", "CARGO_HOME"].map(variable));
+        let all = ["SECRET", "PATH", "HOME", "CARGO_HOME"].map(variable);
+        let passed = passed_on(all.clone(), Beneficiary::Installer);
         assert_eq!(passed, ["CARGO_HOME", "PATH"].map(variable));
+        let passed = passed_on(all, Beneficiary::Other);
+        assert_eq!(passed, ["PATH"].map(variable));
     }
 }

@@ -167,17 +167,19 @@ fn no_sign_of_life_is_given_while_the_log_store_hangs_and_it_is_named() {
 }
 
 #[test]
-fn a_process_whose_actor_panicked_is_named_and_the_daemon_ends_with_all_its_children() {
-    let project = Project::new("panics");
-    project.config(SLEEPS);
-    let ear = Ear::new(&project);
-    let (mut daemon, fault) = faulty(&project, &ear);
-    let pid = pid_in(&daemon.until_state("main", "running"));
-    fs::write(&fault, "main panics").unwrap();
-    assert_eq!(daemon.ends().code(), Some(1));
-    daemon.prints("main ended because of a fault in the daemon");
-    assert!(!is_alive(pid));
-    assert_eq!(marked(&project.dir()), [0; 0]);
+fn an_actor_that_panicked_is_named_and_the_daemon_ends_with_all_children() {
+    for victim in ["main", "builder", "idle clock", "log store"] {
+        let project = Project::new("panics");
+        project.config(SLEEPS);
+        let ear = Ear::new(&project);
+        let (mut daemon, fault) = faulty(&project, &ear);
+        let pid = pid_in(&daemon.until_state("main", "running"));
+        fs::write(&fault, format!("{victim} panics")).unwrap();
+        assert_eq!(daemon.ends().code(), Some(1));
+        daemon.prints(&format!("{victim} ended because of a fault in the daemon"));
+        assert!(!is_alive(pid));
+        assert_eq!(marked(&project.dir()), [0; 0]);
+    }
 }
 
 #[test]

@@ -23,6 +23,15 @@ impl Pulse {
         self.0.borrow_mut().push((name.to_owned(), actor));
     }
 
+    /// This one may end from now on.
+    #[expect(
+        dead_code,
+        reason = "the reload, which is not there yet, removes processes"
+    )]
+    pub(in crate::daemon) fn remove(&self, actor: &Recipient<Beat>) {
+        self.0.borrow_mut().retain(|(_, it)| it != actor);
+    }
+
     fn has(&self, actor: &Recipient<Beat>) -> bool {
         self.0.borrow().iter().any(|(_, it)| it == actor)
     }
