@@ -17,7 +17,7 @@ use crate::{
         Stopped, Stream, TreeEnded, archive::weave::Frozen, shelf::Log,
     },
     restart::Shutdown,
-    search::{Asked, Found, Naming, NoSuchLog, Search, Which, search},
+    search::{Asked, Found, GoneLogs, Naming, NoSuchLog, Search, Which, search},
 };
 
 impl Handler<OpenLog> for LogStoreActor {
@@ -191,7 +191,7 @@ impl Handler<Search> for LogStoreActor {
             let gathered = store.send(Gather(question)).await;
             let mut gathered = gathered.map_err(|_| NoSuchLog::Closed)??;
             let without = std::mem::take(&mut gathered.without);
-            let has_older = gathered.has_older;
+            let (has_older, gone_logs) = (gathered.has_older, gathered.gone_logs);
             let abandoned = Arc::new(AtomicBool::new(false));
             let asker = Abandons(Arc::clone(&abandoned));
             let work = tokio::task::spawn_blocking(move || {
@@ -205,6 +205,7 @@ impl Handler<Search> for LogStoreActor {
             Ok(Found {
                 without,
                 has_older,
+                gone_logs,
                 ..found
             })
         })
@@ -234,6 +235,8 @@ struct Gathered {
     without: Vec<ProcessName>,
     /// The newest log of one process was asked for, and an older one is kept.
     has_older: bool,
+    /// What was removed as a whole behind the cursor.
+    gone_logs: GoneLogs,
 }
 
 impl Gathered {
@@ -281,11 +284,13 @@ impl Handler<Gather> for LogStoreActor {
             ([only], Which::Index(-1)) => self.kept(only, question.kind).len() > 1,
             _ => false,
         };
+        let gone_logs = self.gone_behind(&question);
         Ok(Gathered {
             question,
             frozen,
             without,
             has_older,
+            gone_logs,
         })
     }
 }
