@@ -12,6 +12,9 @@ use crate::logs::{
     text::clean,
 };
 
+/// journald takes lines of 48 KiB (`LineMax=`); what is behind would have neither prefix nor priority.
+const LONGEST: usize = 40 * 1024;
+
 /// How urgent a line is; the lower, the more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Priority(u8);
@@ -86,7 +89,15 @@ pub fn line(prefix: &[u8], line: &[u8], otherwise: Priority, into: &mut Vec<u8>)
         let named = level::level(text.as_bytes()).map(Priority::of_level);
         (named.unwrap_or(otherwise), &text)
     });
-    put(priority, prefix, text.as_bytes(), into);
+    let mut rest = text;
+    loop {
+        let (piece, behind) = rest.split_at(rest.floor_char_boundary(LONGEST));
+        put(priority, prefix, piece.as_bytes(), into);
+        rest = behind;
+        if rest.is_empty() {
+            return;
+        }
+    }
 }
 
 /// Text of the daemon's own: every line of it with this priority.
@@ -184,6 +195,19 @@ mod tests {
         let mut into = Vec::new();
         line(b"", b"caf\xe9\0", Priority::INFO, &mut into);
         assert_eq!(into, "<6>caf\u{fffd}\u{2400}\n".as_bytes());
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_for_journald_comes_in_pieces_that_are_lines_themselves() {
+        let text = format!("ERROR {}", "é".repeat(32 * 1024));
+        let written = written(&text, Priority::INFO);
+        let pieces: Vec<&str> = written.lines().collect();
+        assert_eq!(pieces.len(), 2);
+        let pieces = pieces
+            .iter()
+            .map(|it| it.strip_prefix("<3>[web] ").unwrap());
+        assert_eq!(pieces.collect::<String>(), text);
+        assert_eq!(super::tests::written("", Priority::INFO), "<6>[web] \n");
     }
 
     #[test]

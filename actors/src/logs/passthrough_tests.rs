@@ -194,8 +194,8 @@ fn the_notice_about_lines_that_found_no_room_is_a_warning_in_the_journal() {
     let (open, seen, gate) = gate();
     let passthrough = Passthrough::to_journal(gate).unwrap();
     let outlet = passthrough.outlet(Stream::Stdout);
-    outlet.batch(b"").line(&vec![b'x'; Outlet::ROOM - 100]);
-    outlet.batch(b"").line(&vec![b'y'; 1_000]);
+    outlet.batch(b"").line(&vec![b'x'; Outlet::ROOM - 4_000]);
+    outlet.batch(b"").line(&[b'y'; 4_000]);
     drop(open);
     assert_eq!(passthrough.flush(PATIENT), Flushed::Entirely);
     assert!(
