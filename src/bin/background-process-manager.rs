@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::{self, Write},
+    path::Path,
     process::ExitCode,
 };
 
@@ -31,8 +32,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(DaemonCommand::Service(command)) = &arguments.command {
-        let code = command.run(&mut io::stdout()).map_err(Failure::Service)?;
-        return Ok(code.into());
+        let dir = command.dir().unwrap_or(Path::new("."));
+        let code = command.run(dir, &mut io::stdout());
+        return Ok(code.map_err(Failure::Service)?.into());
     }
     let config = Config::load(&arguments.dir).map_err(Failure::Configuration)?;
     if arguments.check {

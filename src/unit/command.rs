@@ -48,9 +48,9 @@ pub enum ServiceCommand {
 /// Which service is meant.
 #[derive(Args, Clone, Debug)]
 pub struct Which {
-    /// The project's directory, which contains .mcp-run.
-    #[arg(value_name = "DIR", default_value = ".")]
-    pub dir: PathBuf,
+    /// The project's directory, which contains .mcp-run; here, if it is left out.
+    #[arg(value_name = "DIR")]
+    pub dir: Option<PathBuf>,
     /// A service of the machine, which runs from boot on, instead of one of your user.
     #[arg(long)]
     pub system: bool,
@@ -108,21 +108,38 @@ impl ServiceError {
 }
 
 impl ServiceCommand {
-    /// Does it, tells on `output`, and gives the exit code.
+    /// The directory that was named.
+    #[must_use]
+    pub fn dir(&self) -> Option<&Path> {
+        self.which().dir.as_deref()
+    }
+
+    fn which(&self) -> &Which {
+        match self {
+            Self::Install { which, .. }
+            | Self::Uninstall(which)
+            | Self::Status(which)
+            | Self::Print(which) => which,
+        }
+    }
+
+    /// Does it for the project in `dir`, tells on `output`, and gives the exit code.
     ///
     /// # Errors
     /// When it did not work.
-    pub fn run(&self, output: &mut dyn Write) -> Result<u8, ServiceError> {
+    pub fn run(&self, dir: &Path, output: &mut dyn Write) -> Result<u8, ServiceError> {
+        let place = || Place::of(dir, self.which());
         match self {
-            Self::Install { which, no_start } => {
+            Self::Install { no_start, .. } => {
                 let start = if *no_start { Start::Later } else { Start::Now };
-                Place::of(which)?.install(&Config::load(&which.dir)?, start, output)
+                let config = Config::load(dir)?;
+                place()?.install(&config, start, output)
             }
-            Self::Uninstall(which) => Place::of(which)?.uninstall(output),
-            Self::Status(which) => Place::of(which)?.status(),
-            Self::Print(which) => {
-                let place = Place::of(which)?;
-                let config = Config::load(&which.dir)?;
+            Self::Uninstall(_) => place()?.uninstall(output),
+            Self::Status(_) => place()?.status(),
+            Self::Print(_) => {
+                let config = Config::load(dir)?;
+                let place = place()?;
                 let text = place.unit(&config)?.text()?;
                 write!(output, "{}", file::marked(&text, &place.project))?;
                 Ok(0)
@@ -146,12 +163,9 @@ struct Place {
 }
 
 impl Place {
-    fn of(which: &Which) -> Result<Self, ServiceError> {
+    fn of(dir: &Path, which: &Which) -> Result<Self, ServiceError> {
         // A directory that is gone may still have a unit.
-        let project = which
-            .dir
-            .canonicalize()
-            .or_else(|_| std::path::absolute(&which.dir))?;
+        let project = dir.canonicalize().or_else(|_| std::path::absolute(dir))?;
         let scope = if which.system {
             Scope::System {
                 user: user(which.user.as_deref(), &project)?,
