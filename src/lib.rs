@@ -1,8 +1,10 @@
 //! The daemon and its clients.
 
+mod api;
 pub mod arguments;
 pub mod config;
 pub mod daemon;
+pub mod http;
 pub mod mcp;
 pub mod service;
 pub mod unit;

@@ -8,11 +8,13 @@
 //! answer, not the order. Whoever waits for something to happen watches the board.
 
 mod diagnostics;
+mod follow;
 mod freshness;
 mod logs;
 mod orders;
 mod progress;
 mod status;
+mod usage;
 mod wait;
 
 use std::{fmt, path::PathBuf, sync::Arc};
@@ -20,6 +22,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use actix::Recipient;
 use bpm_actors::{
     artifact::DescribeDiagnosis,
+    events::Events,
     ids::ProcessName,
     logs::AwaitLine,
     report::ProcessReport,
@@ -31,11 +34,13 @@ use tokio::{sync::watch, time::Instant};
 
 pub use self::{
     diagnostics::{Diagnosed, DiagnosisAnswer},
+    follow::{FollowPorts, Following},
     freshness::Freshness,
     logs::{Finding, LogAnswer, LogQuestion},
     orders::Order,
     progress::{Progress, Unheard},
     status::{StatusReport, StatusWatch},
+    usage::{ProcessUsage, UsageReport},
     wait::{Unmet, Until, WaitReport, Wanted},
 };
 
@@ -88,10 +93,14 @@ pub struct Parts {
     pub logs: Recipient<Search>,
     /// The log store, asked for a line that may not be there yet.
     pub lines: Recipient<AwaitLine>,
+    /// The log store, as those who follow ask it.
+    pub follow: FollowPorts,
     /// The log store, asked for what the compiler found.
     pub diagnoses: Recipient<DescribeDiagnosis>,
     /// The idle clock.
     pub activity: Recipient<ToolCalled>,
+    /// What happens.
+    pub events: Events,
     /// When dev mode ends by itself; `None` while nothing is in dev.
     pub release_at: watch::Receiver<Option<Instant>>,
 }
@@ -122,6 +131,12 @@ pub enum ServiceError {
     WhichProcess {
         /// All names.
         known: Names,
+    },
+    /// Builds of processes were asked for of which nothing is built.
+    #[error("{processes}: a process of this type has no builds")]
+    NothingIsBuilt {
+        /// Which.
+        processes: Names,
     },
     /// That run or build is not kept.
     #[error("{process}: {cause}")]
@@ -217,6 +232,12 @@ impl Service {
     /// Somebody works with the project: the idle clock begins anew.
     pub fn activity(&self) {
         self.parts.activity.do_send(ToolCalled);
+    }
+
+    /// What happens, to follow.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.parts.events
     }
 
     fn members(&self) -> &[Member] {

@@ -10,6 +10,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     beat::beats,
+    events::Events,
     ids::ProcessName,
     restart::{Cause, ModeChanged, Restart, ToolCalled},
     spec::Mode,
@@ -29,6 +30,7 @@ pub type ReleaseAt = watch::Receiver<Option<Instant>>;
 /// The actor.
 #[derive(Debug)]
 pub struct ModeActor {
+    events: Events,
     clock: IdleClock,
     processes: Vec<Recipient<Restart>>,
     release_at: watch::Sender<Option<Instant>>,
@@ -44,6 +46,15 @@ struct IdleClock {
 }
 
 impl IdleClock {
+    /// Dev while anything is.
+    fn mode(&self) -> Mode {
+        if self.in_dev.is_empty() {
+            Mode::Release
+        } else {
+            Mode::Dev
+        }
+    }
+
     fn release_at(&self) -> Option<Instant> {
         (!self.in_dev.is_empty()).then(|| self.last_activity + self.timeout)
     }
@@ -59,9 +70,10 @@ impl IdleClock {
 }
 
 impl ModeActor {
-    /// A clock that lets dev last for `timeout` after the last activity.
+    /// A clock that lets dev last for `timeout` after the last activity, and tells when the daemon as
+    /// a whole is in dev and when no more.
     #[must_use]
-    pub fn new(timeout: Duration) -> (Self, ReleaseAt) {
+    pub fn new(timeout: Duration, events: Events) -> (Self, ReleaseAt) {
         let (release_at, reader) = watch::channel(None);
         let clock = IdleClock {
             timeout,
@@ -70,6 +82,7 @@ impl ModeActor {
         };
         (
             Self {
+                events,
                 clock,
                 processes: Vec::new(),
                 release_at,
@@ -142,10 +155,14 @@ impl Handler<ModeChanged> for ModeActor {
     type Result = ();
 
     fn handle(&mut self, ModeChanged { process, mode }: ModeChanged, ctx: &mut Self::Context) {
+        let before = self.clock.mode();
         match mode {
             Mode::Dev => self.clock.in_dev.insert(process),
             Mode::Release => self.clock.in_dev.remove(&process),
         };
+        if self.clock.mode() != before {
+            self.events.publish_mode(self.clock.mode());
+        }
         self.settle(ctx);
     }
 }
@@ -180,7 +197,7 @@ mod tests {
 
     async fn clock() -> (Addr<ModeActor>, ReleaseAt, mpsc::UnboundedReceiver<Restart>) {
         let (sender, restarts) = mpsc::unbounded_channel();
-        let (actor, release_at) = ModeActor::new(TIMEOUT);
+        let (actor, release_at) = ModeActor::new(TIMEOUT, Events::new());
         let actor = actor.start();
         actor
             .send(Watch {

@@ -14,12 +14,17 @@ pub mod occupant;
 pub mod port_owner;
 pub mod state_dir;
 
+mod local;
 mod logger;
 mod signals;
 mod systemd;
 mod team;
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bpm_actors::{
     leftovers,
@@ -32,13 +37,18 @@ use tokio_util::sync::CancellationToken;
 use self::{
     held::{Held, HeldError, SocketFiles},
     listener::Listeners,
+    local::LocalSocket,
     lock::ProjectLock,
     signals::Signals,
     state_dir::StateDir,
     systemd::ServiceManager,
     team::Team,
 };
-use crate::{config::Config, mcp};
+use crate::{
+    config::Config,
+    http::{self, Entrances, Token},
+    mcp,
+};
 
 /// How long the last lines may take to be written when a reader is slow.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -102,12 +112,14 @@ pub fn run(config: Config) -> Result<(), DaemonError> {
         None => listen(&config)?,
     };
     let state = StateDir::open(&config.project_dir)?;
+    let token = config.token.then(|| state.token()).transpose()?;
     // What the daemon's own parent left open stays open here, but children do not inherit it.
     close_fds::CloseFdsBuilder::new().cloexecfrom(3);
     let outputs = Passthrough::standard().map_err(cannot("start to write output"))?;
     logger::start(&outputs);
 
-    let served = actix::System::new().block_on(serve(config, listeners, &state, outputs.clone()));
+    let served =
+        actix::System::new().block_on(serve(config, (listeners, token), &state, outputs.clone()));
     if let Err(error) = state.remove_daemon_file() {
         log::warn!("{error}");
     }
@@ -122,7 +134,7 @@ fn lay_floor() -> Result<Floor, DaemonError> {
 
 async fn serve(
     config: Config,
-    listeners: Listeners,
+    (listeners, token): (Listeners, Option<Token>),
     state: &StateDir,
     outputs: Passthrough,
 ) -> Result<(), DaemonError> {
@@ -156,16 +168,23 @@ async fn serve(
     };
     let farewell = CancellationToken::new();
     let told = service.clone();
-    let server =
-        mcp::serve(listeners.sockets, service, farewell.clone()).map_err(cannot("serve MCP"))?;
+    let local = bind_local(state);
+    let add = claude(&url, token.is_some().then(|| state.token_file()));
+    let entrances = Entrances {
+        tcp: listeners.sockets,
+        unix: local.as_ref().and_then(|local| local.listener().ok()),
+        token,
+    };
+    let server = http::serve(entrances, service, farewell.clone()).map_err(cannot("serve MCP"))?;
     let server = actix::spawn(server);
     // The server begins when it is polled, and the look for leftovers holds this thread for a moment.
     tokio::task::yield_now().await;
-    if let Err(error) = state.write_daemon_file(&url, &project) {
+    let socket = local.as_ref().map(LocalSocket::path);
+    if let Err(error) = state.write_daemon_file(&url, &project, socket) {
         log::warn!("{error}; the project's own tools do not find this daemon");
     }
     log::info!("serving {url} for {}", project.display());
-    log::info!("to connect Claude Code: claude mcp add --transport http bpm {url}");
+    log::info!("to connect Claude Code: {add}");
 
     let work = async {
         end_leftovers(&ledger, &project, grace).await;
@@ -221,6 +240,26 @@ async fn serve(
         Ok(Err(error)) => Err(cannot("serve MCP")(error)),
         // It neither panics nor is cancelled; and at this point nothing is lost by it.
         Ok(Ok(())) | Err(_) => Ok(()),
+    }
+}
+
+/// Listens for this user's own tools; without it they use the port.
+fn bind_local(state: &StateDir) -> Option<LocalSocket> {
+    let bound = LocalSocket::bind(state);
+    let warned =
+        bound.inspect_err(|problem| log::warn!("no unix socket for local tools: {problem}"));
+    warned.ok()
+}
+
+/// The command that connects Claude Code.
+fn claude(url: &str, token: Option<PathBuf>) -> String {
+    let add = format!("claude mcp add --transport http bpm {url}");
+    match token {
+        Some(file) => format!(
+            "{add} --header \"Authorization: Bearer $(cat '{}')\"",
+            file.display()
+        ),
+        None => add,
     }
 }
 

@@ -6,6 +6,7 @@ use actix::prelude::*;
 use bpm_actors::{
     build::environment::BaseEnvironment,
     builder_actor::{BuildLog, BuilderActor, Enlist},
+    events::Events,
     ids::Sequence,
     log_store_actor::LogStoreActor,
     logs::{
@@ -26,7 +27,7 @@ use futures_util::future::join_all;
 use super::{held::Bound, state_dir::StateDir, systemd::Pulse};
 use crate::{
     config::Config,
-    service::{Freshness, Member, Parts, Service},
+    service::{FollowPorts, Freshness, Member, Parts, Service},
 };
 
 /// How long the log store may take for what the pipes still hold.
@@ -64,7 +65,8 @@ impl Team {
         let logs = LogStoreActor::start_in_arbiter(&log_thread.handle(), move |_| {
             LogStoreActor::with_archive(outputs, memory, archive).waiting_for(closed)
         });
-        let (mode, release_at) = ModeActor::new(config.dev_timeout);
+        let events = Events::new();
+        let (mode, release_at) = ModeActor::new(config.dev_timeout, events.clone());
         let mode = mode.start();
         let environment = BaseEnvironment::of_daemon(std::env::vars_os());
         let project = Project {
@@ -72,25 +74,15 @@ impl Team {
             state_dir: state.path().to_owned(),
         };
         let children = std::rc::Rc::new(reaper.clone());
-        let build_log = BuildLog {
-            open: logs.clone().recipient(),
-            append: logs.clone().recipient(),
-            diagnosed: logs.clone().recipient(),
-            known: logs.clone().recipient(),
-            ended: logs.clone().recipient(),
-        };
         let builder = BuilderActor::new(
             project,
             environment.clone(),
             children.clone(),
             builds,
-            build_log,
+            build_log(&logs),
         )
         .start();
-        let pulse = Pulse::default();
-        pulse.add("log store", logs.clone().recipient());
-        pulse.add("builder", builder.clone().recipient());
-        pulse.add("idle clock", mode.clone().recipient());
+        let pulse = pulse(&logs, &builder, &mode);
 
         let mut processes = Vec::new();
         let mut members = Vec::new();
@@ -108,6 +100,7 @@ impl Team {
                 lines: logs.clone().recipient(),
                 notify_folder: state.notify_folder(),
                 mode: mode.clone().recipient(),
+                events: events.clone(),
                 environment: environment.clone(),
             };
             let (process, board) = ProcessActor::new(spec.clone(), ports, runs.clone());
@@ -140,8 +133,14 @@ impl Team {
             logs: logs.clone().recipient(),
             lines: logs.clone().recipient(),
             diagnoses: logs.clone().recipient(),
+            follow: FollowPorts {
+                locate: logs.clone().recipient(),
+                read_on: logs.clone().recipient(),
+                listen: logs.clone().recipient(),
+            },
             activity: mode.recipient(),
             release_at,
+            events,
         });
         (
             Self {
@@ -205,6 +204,30 @@ impl Team {
             log::warn!("the last lines of the processes may be missing");
         }
     }
+}
+
+/// Where the builder's output goes.
+fn build_log(logs: &Addr<LogStoreActor>) -> BuildLog {
+    BuildLog {
+        open: logs.clone().recipient(),
+        append: logs.clone().recipient(),
+        diagnosed: logs.clone().recipient(),
+        known: logs.clone().recipient(),
+        ended: logs.clone().recipient(),
+    }
+}
+
+/// Who must be alive beside the processes' actors.
+fn pulse(
+    logs: &Addr<LogStoreActor>,
+    builder: &Addr<BuilderActor>,
+    mode: &Addr<ModeActor>,
+) -> Pulse {
+    let pulse = Pulse::default();
+    pulse.add("log store", logs.clone().recipient());
+    pulse.add("builder", builder.clone().recipient());
+    pulse.add("idle clock", mode.clone().recipient());
+    pulse
 }
 
 /// The history on disk, where there is to be one. The daemon works without it as well.

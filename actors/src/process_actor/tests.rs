@@ -18,6 +18,7 @@ use crate::{
         Work,
     },
     children::{Children, Launch, Owner, SpawnError, Spawned, TreeEvent, TreeId},
+    events::Events,
     ids::{BuildId, JobId},
     report::{Behind, Health, Outcome, ProcessReport, StateName},
     restart::{Cause, Pending, Restart, Shutdown},
@@ -201,6 +202,7 @@ impl Scene {
             lines: others.clone().recipient(),
             notify_folder: "/nowhere".into(),
             mode: others.recipient(),
+            events: Events::new(),
             environment: BaseEnvironment::of_daemon([
                 ("COLOUR".into(), "red".into()),
                 ("A".into(), "1".into()),
