@@ -108,6 +108,7 @@ impl Team {
             builder.do_send(Enlist {
                 spec: spec.clone(),
                 started: process.clone().recipient(),
+                waits: process.clone().recipient(),
                 done: process.clone().recipient(),
             });
             pulse.add(spec.name.as_str(), process.clone().recipient());

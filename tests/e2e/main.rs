@@ -7,6 +7,7 @@ mod answers;
 mod api;
 mod artifacts;
 mod builds;
+mod cargo;
 mod chaos;
 mod crashes;
 mod direnv;

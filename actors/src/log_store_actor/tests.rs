@@ -117,6 +117,7 @@ async fn open(store: &Addr<LogStoreActor>, key: LogKey, outputs: Vec<(Stream, Ow
             key,
             mode: Mode::Dev,
             at: UNIX_EPOCH,
+            preface: Bytes::new(),
             outputs,
         })
         .await

@@ -10,6 +10,7 @@ pub(crate) mod project;
 mod server;
 pub(crate) mod shape;
 mod stream;
+mod visitor;
 
 use std::{
     fmt::Debug,
@@ -19,7 +20,7 @@ use std::{
 
 pub(crate) use self::{
     daemon::Daemon, found::*, gate::Gate, http::Http, measure::*, processes::*, project::Project,
-    server::*, stream::Lines,
+    server::*, stream::Lines, visitor::*,
 };
 
 /// How long anything may take before a test gives up.
