@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
-
-use crate::unit::command::ServiceCommand;
+use clap::Parser;
 
 /// Builds, runs and restarts a project's processes, and tells coding agents about them over MCP.
 ///
@@ -13,11 +11,8 @@ use crate::unit::command::ServiceCommand;
 #[command(
     name = "background-process-manager",
     version,
-    args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true,
     after_help = "Exit codes: 0 orderly, 1 failed at work (project locked, port taken), 2 usage or configuration.\n\
-                  Log filter: BPM_LOG, else RUST_LOG, else info.\n\
-                  A directory whose name is a command is written ./service."
+                  Log filter: BPM_LOG, else RUST_LOG, else info."
 )]
 pub struct Arguments {
     /// The project's directory, which contains .mcp-run.
@@ -26,15 +21,4 @@ pub struct Arguments {
     /// Check the configuration and exit.
     #[arg(long)]
     pub check: bool,
-    /// What else can be done.
-    #[command(subcommand)]
-    pub command: Option<DaemonCommand>,
-}
-
-/// What the daemon's binary does instead of being the daemon.
-#[derive(Clone, Debug, Subcommand)]
-pub enum DaemonCommand {
-    /// Let systemd run the daemon of a project.
-    #[command(subcommand)]
-    Service(ServiceCommand),
 }

@@ -3,15 +3,13 @@
 use std::{
     fmt,
     io::{self, Write},
-    path::Path,
     process::ExitCode,
 };
 
 use background_process_manager::{
-    arguments::{Arguments, DaemonCommand},
+    arguments::Arguments,
     config::{Config, LoadError},
     daemon::{self, DaemonError},
-    unit::command::ServiceError,
 };
 use bpm_actors::{chain_load, logs::journal};
 use clap::Parser;
@@ -21,7 +19,7 @@ fn main() -> ExitCode {
         return code;
     }
     match run(&Arguments::parse()) {
-        Ok(code) => code,
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nobody is left to be told when stderr is closed.
             let _ = io::stderr().write_all(&journal::complaint(&failure.to_string()));
@@ -30,35 +28,28 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    if let Some(DaemonCommand::Service(command)) = &arguments.command {
-        let dir = command.dir().unwrap_or(Path::new("."));
-        let code = command.run(dir, &mut io::stdout());
-        return Ok(code.map_err(Failure::Service)?.into());
-    }
+fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = Config::load(&arguments.dir).map_err(Failure::Configuration)?;
     if arguments.check {
         // The exit code says it as well.
         let _ = writeln!(io::stdout(), "{}", config.summary());
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
-    daemon::run(config).map_err(Failure::Work)?;
-    Ok(ExitCode::SUCCESS)
+    daemon::run(config).map_err(Failure::Work)
 }
 
 /// Why the daemon ends with something else than 0.
 enum Failure {
     Configuration(LoadError),
     Work(DaemonError),
-    Service(ServiceError),
 }
 
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
+            // The unit that passes sockets is configuration as well.
             Self::Configuration(_) | Self::Work(DaemonError::Activation(_)) => ExitCode::from(2),
             Self::Work(_) => ExitCode::FAILURE,
-            Self::Service(error) => error.exit_code().into(),
         }
     }
 }
@@ -68,7 +59,6 @@ impl fmt::Display for Failure {
         match self {
             Self::Configuration(error) => error.fmt(f),
             Self::Work(error) => error.fmt(f),
-            Self::Service(error) => error.fmt(f),
         }
     }
 }

@@ -96,15 +96,13 @@ pub enum ServiceError {
     Output(#[from] io::Error),
 }
 
-impl ServiceError {
-    /// 2 for usage and configuration, else 1.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Configuration(_) | Self::NoUser(_) | Self::Unwritable(_) => 2,
-            _ => 1,
-        }
-    }
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It is done; or the service runs.
+    Done,
+    /// The service does not run, says systemd.
+    NotRunning,
 }
 
 impl ServiceCommand {
@@ -123,11 +121,11 @@ impl ServiceCommand {
         }
     }
 
-    /// Does it for the project in `dir`, tells on `output`, and gives the exit code.
+    /// Does it for the project in `dir`, and tells on `output`.
     ///
     /// # Errors
     /// When it did not work.
-    pub fn run(&self, dir: &Path, output: &mut dyn Write) -> Result<u8, ServiceError> {
+    pub fn run(&self, dir: &Path, output: &mut dyn Write) -> Result<Done, ServiceError> {
         let place = || Place::of(dir, self.which());
         match self {
             Self::Install { no_start, .. } => {
@@ -142,7 +140,7 @@ impl ServiceCommand {
                 let place = place()?;
                 let text = place.unit(&config)?.text()?;
                 write!(output, "{}", file::marked(&text, &place.project))?;
-                Ok(0)
+                Ok(Done::Done)
             }
         }
     }
@@ -208,14 +206,14 @@ impl Place {
         config: &Config,
         start: Start,
         output: &mut dyn Write,
-    ) -> Result<u8, ServiceError> {
+    ) -> Result<Done, ServiceError> {
         let text = self.unit(config)?.text()?;
         file::write(&self.file, &text, &self.project)?;
         writeln!(output, "wrote {}", self.file.display())?;
         if start == Start::Later {
             let enable = self.shown(&["enable", "--now", &self.unit]);
             writeln!(output, "to start it, now and from now on: {enable}")?;
-            return Ok(0);
+            return Ok(Done::Done);
         }
         self.systemctl(&["daemon-reload"])?;
         self.systemctl(&["enable", &self.unit])?;
@@ -228,25 +226,28 @@ impl Place {
             self.log()
         )?;
         self.explain_linger(output)?;
-        Ok(0)
+        Ok(Done::Done)
     }
 
-    fn uninstall(&self, output: &mut dyn Write) -> Result<u8, ServiceError> {
+    fn uninstall(&self, output: &mut dyn Write) -> Result<Done, ServiceError> {
         if file::look(&self.file, &self.project)? == Present::Nothing {
             writeln!(output, "{} is not installed", self.unit)?;
-            return Ok(0);
+            return Ok(Done::Done);
         }
         self.systemctl(&["disable", "--now", &self.unit])?;
         file::remove(&self.file, &self.project)?;
         self.systemctl(&["daemon-reload"])?;
         writeln!(output, "removed {}", self.file.display())?;
-        Ok(0)
+        Ok(Done::Done)
     }
 
-    /// The exit code is that of `systemctl status`.
-    fn status(&self) -> Result<u8, ServiceError> {
-        let code = self.run(&["status", &self.unit])?;
-        Ok(code.and_then(|code| code.try_into().ok()).unwrap_or(1))
+    fn status(&self) -> Result<Done, ServiceError> {
+        match self.run(&["status", &self.unit])? {
+            Some(0) => Ok(Done::Done),
+            // 3: it is stopped or has failed, 4: there is no such unit.
+            Some(3 | 4) => Ok(Done::NotRunning),
+            _ => Err(ServiceError::Refused(self.shown(&["status", &self.unit]))),
+        }
     }
 
     /// Units of a user run while he is logged in, unless he lingers.

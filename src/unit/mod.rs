@@ -10,7 +10,7 @@ pub mod text;
 
 use std::{ffi::OsString, path::Path};
 
-use crate::daemon::state_dir;
+use crate::daemon::state_place;
 
 /// Whose systemd runs the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Scope {
 #[must_use]
 pub fn name(project_dir: &Path) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let key = state_dir::key(project_dir);
+    let key = state_place::key(project_dir);
     let key: String = key
         .chars()
         .map(|c| if plain(c) { c } else { '_' })

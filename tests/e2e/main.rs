@@ -9,6 +9,7 @@ mod artifacts;
 mod builds;
 mod cargo;
 mod chaos;
+mod cli;
 mod crashes;
 mod direnv;
 mod door;

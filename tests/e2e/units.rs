@@ -1,11 +1,7 @@
-//! `background-process-manager service`, as far as it goes without systemd; with it, see
+//! `bpm service`, as far as it goes without systemd; with it, see
 //! `.ci/systemd`.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use crate::support::{Daemon, Project};
 
@@ -13,7 +9,7 @@ const SLEEPS: &str = "[process.main]\ntype = \"command\"\ncommand = [\"sleep\", 
 
 /// The command, with a home of its own and no systemd in reach.
 fn service(project: &Project, words: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_background-process-manager"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bpm"));
     command
         .arg("service")
         .args(words)
@@ -109,7 +105,10 @@ fn without_systemd_the_unit_is_there_and_the_answer_says_what_failed() {
     let (code, stdout, stderr) = service(&project, &["install"]);
     assert_eq!(code, Some(1));
     assert!(stdout.starts_with("wrote "), "{stdout}");
-    assert!(stderr.starts_with("cannot run systemctl: "), "{stderr}");
+    assert!(
+        stderr.starts_with("bpm: cannot run systemctl: "),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -120,28 +119,22 @@ fn a_system_unit_runs_as_a_user_who_exists() {
     assert!(printed.contains("\nUser=nobody\n"), "{printed}");
     let (code, _, stderr) = service(&project, &["print", "--system", "--user", "no such user"]);
     assert_eq!(code, Some(2));
-    assert_eq!(stderr, "there is no user `no such user`\n");
+    assert_eq!(stderr, "bpm: there is no user `no such user`\n");
     let (code, ..) = service(&project, &["print", "--user", "nobody"]);
     assert_eq!(code, Some(2), "a user unit is its own user's");
 }
 
 #[test]
-fn a_directory_that_is_called_like_the_command_is_served() {
-    let project = Project::new("unit-name");
-    fs::create_dir(project.dir().join("service")).unwrap();
-    project.file(
-        Path::new("service/.mcp-run"),
-        &format!("mcp_port = 0\n{SLEEPS}"),
-    );
-    let check = |dir: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_background-process-manager"));
-        command.arg("--check").arg(dir).current_dir(project.dir());
-        Daemon::refuses(command)
-    };
-    let (code, stdout, stderr) = check("./service");
-    assert_eq!(code, Some(0), "{stderr}");
-    assert!(stdout.contains("service/.mcp-run: ok"), "{stdout}");
-    let (code, _, stderr) = service(&project, &[]);
-    assert_eq!(code, Some(2));
-    assert!(stderr.contains("install"), "{stderr}");
+fn the_project_is_the_one_that_we_are_in_or_that_is_named() {
+    let project = Project::new("unit-where");
+    project.config(SLEEPS);
+    let (_, here, _) = service(&project, &["print"]);
+    fs::create_dir_all(project.dir().join("src/deep")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bpm"));
+    command
+        .args(["-C", "src/deep", "service", "print"])
+        .current_dir(project.dir())
+        .env("PATH", "/nowhere");
+    let (code, below, stderr) = Daemon::refuses(command);
+    assert_eq!((code, below), (Some(0), here), "{stderr}");
 }

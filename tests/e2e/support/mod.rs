@@ -1,5 +1,6 @@
 //! A project on disk, a daemon that serves it, and what a test asks of both.
 
+mod bpm;
 mod daemon;
 mod found;
 mod gate;
@@ -19,8 +20,8 @@ use std::{
 };
 
 pub(crate) use self::{
-    daemon::Daemon, found::*, gate::Gate, http::Http, measure::*, processes::*, project::Project,
-    server::*, stream::Lines, visitor::*,
+    bpm::Bpm, daemon::Daemon, found::*, gate::Gate, http::Http, measure::*, processes::*,
+    project::Project, server::*, stream::Lines, visitor::*,
 };
 
 /// How long anything may take before a test gives up.
