@@ -6,7 +6,7 @@
 //! | the builder | `OpenLog`, `Append`, then `Diagnosed` and `BuildEnded` |
 //! | the front ends | `Search`, `AwaitLine`, `DescribeDiagnosis` |
 //! | readiness probes | `AwaitLine` |
-//! | the daemon | [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
+//! | the daemon | `SetLimits`, when the configuration changed; [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
 //!
 //! Lines go to the history on disk, where there is one, before anybody sees them.
 //!

@@ -28,7 +28,7 @@ use crate::{
     children::{Launch, SpawnError, TreeId},
     ids::{BuildId, JobId, ProcessName, Sequence},
     logs::{Append, BuildEnded, BuildEnding, OpenLog},
-    spec::{CargoTarget, CommandLine, Program, Project},
+    spec::{CargoTarget, CommandLine, ProcessSpec, Program, Project},
 };
 
 /// What came of a job that nobody cancelled.
@@ -157,10 +157,19 @@ impl Job {
         }
     }
 
+    /// What the job is about: an artifact that is used again is used as it was, whatever the
+    /// configuration says now.
+    pub(crate) fn spec(&self) -> &Arc<ProcessSpec> {
+        match &self.work {
+            Work::Reuse(artifact) => &artifact.spec,
+            Work::Compile(_) => &self.customer.spec,
+        }
+    }
+
     /// What this job must wait for. Some calls of stat and nothing else: a crashed process is
     /// started again only after this.
     pub(crate) fn need(&self) -> Need {
-        let cwd = &self.customer.spec.cwd;
+        let cwd = &self.spec().cwd;
         if let Work::Reuse(artifact) = &self.work
             && !is_lost(artifact)
             && is_fresh(&artifact.environment, cwd)
@@ -178,7 +187,7 @@ impl Job {
     }
 
     fn plan(&self) -> Plan<'_> {
-        match (&self.work, &self.customer.spec.program) {
+        match (&self.work, &self.spec().program) {
             (_, Program::Npm(line) | Program::Command(line)) => Plan::Resolve(line),
             (Work::Reuse(artifact), Program::Rust(_)) if !is_lost(artifact) => {
                 Plan::Again(artifact)
@@ -247,7 +256,7 @@ impl Job {
 
     fn resolved(&self, line: &CommandLine, evaluation: Evaluation) -> Outcome {
         self.require_cwd()?;
-        let spec = &self.customer.spec;
+        let spec = self.spec();
         let environment = self.environment(evaluation, CargoVariables::default());
         let run = self.shop.base.of_run(&environment, &spec.env);
         let variables = run.into_iter().collect();
@@ -258,6 +267,7 @@ impl Job {
             program: program.map_err(|e| failure(&e))?,
             environment,
             sources: Sources::default(),
+            spec: Arc::clone(spec),
         }))
     }
 
@@ -277,7 +287,7 @@ impl Job {
 
     /// A missing folder would otherwise be reported as a missing program.
     fn require_cwd(&self) -> Result<(), BuildFailure> {
-        let spec = &self.customer.spec;
+        let spec = self.spec();
         if spec.cwd.is_dir() {
             return Ok(());
         }
@@ -301,7 +311,7 @@ impl Job {
     /// What the process is known to have; `None` before its first build.
     pub(crate) fn known(&self) -> Option<Rc<Known>> {
         let known = self.shop.known.borrow();
-        known.get(&self.customer.spec.name).cloned()
+        known.get(&self.spec().name).cloned()
     }
 
     /// From now on there is a log that must be ended.
@@ -313,7 +323,7 @@ impl Job {
     pub(crate) fn close_log(&self, ending: BuildEnding) -> Option<BuildId> {
         let build = self.open.take()?;
         self.shop.log.ended.do_send(BuildEnded {
-            process: self.customer.spec.name.clone(),
+            process: self.spec().name.clone(),
             build,
             ending,
         });
@@ -326,7 +336,7 @@ impl Job {
         let trees = nursery.at_work(&self.trees.borrow());
         nursery.end(&trees).await;
         if let Some(build) = self.close_log(BuildEnding::Cancelled) {
-            log::info!("{}: build {build} cancelled", self.customer.spec.name);
+            log::info!("{}: build {build} cancelled", self.spec().name);
         }
     }
 }

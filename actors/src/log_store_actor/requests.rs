@@ -13,11 +13,13 @@ use super::{LogStoreActor, Phase, answer::Answer, kept::at, last_lines};
 use crate::{
     ids::ProcessName,
     logs::{
-        Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog, Source,
-        Stopped, Stream, TreeEnded, archive::weave::Frozen, shelf::Log,
+        Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog, SetLimits,
+        Source, Stopped, Stream, TreeEnded,
+        archive::{ArchiveLimits, weave::Frozen},
+        shelf::{Limits, Log},
     },
     restart::Shutdown,
-    search::{Asked, Found, Naming, NoSuchLog, Search, Which, search},
+    search::{Asked, Found, LogKind, Naming, NoSuchLog, Search, Which, search},
 };
 
 impl Handler<OpenLog> for LogStoreActor {
@@ -45,6 +47,34 @@ impl Handler<OpenLog> for LogStoreActor {
         }
         for (stream, output) in outputs {
             self.watch(&key, stream, output, ctx);
+        }
+    }
+}
+
+impl Handler<SetLimits> for LogStoreActor {
+    type Result = ();
+
+    fn handle(&mut self, limits: SetLimits, _: &mut Self::Context) {
+        let SetLimits {
+            settings,
+            processes,
+        } = limits;
+        let on_disk = ArchiveLimits::from(&settings);
+        if let Some(archive) = &mut self.archive {
+            archive.set_limits(on_disk);
+        }
+        if let Some(closed) = &mut self.closed {
+            closed.set_limits(on_disk);
+        }
+        (self.runs, self.builds) = Limits::divided(settings.memory_bytes, processes.len());
+        let prints = |process: &ProcessName| self.live.keys().any(|key| key.process == *process);
+        self.shelves
+            .retain(|(process, _), _| processes.contains(process) || prints(process));
+        for ((_, kind), shelf) in &mut self.shelves {
+            shelf.set_limits(match kind {
+                LogKind::Runs => self.runs,
+                LogKind::Builds => self.builds,
+            });
         }
     }
 }

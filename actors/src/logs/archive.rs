@@ -121,6 +121,11 @@ impl Closed {
         }
     }
 
+    /// When it is opened, so much is kept.
+    pub(crate) fn set_limits(&mut self, limits: ArchiveLimits) {
+        self.limits = limits;
+    }
+
     /// Tries again, where it is time, before this log begins.
     pub(crate) fn open_before(&mut self, source: Source) -> Option<Archive> {
         if Instant::now() < self.until {
@@ -229,6 +234,15 @@ impl Archive {
             archive.trim(&name);
         }
         Ok(archive)
+    }
+
+    /// From now on so much is kept; what is too old or too much is removed.
+    pub(crate) fn set_limits(&mut self, limits: ArchiveLimits) {
+        self.limits = limits;
+        let names: Vec<_> = self.folders.keys().cloned().collect();
+        for name in names {
+            self.trim(&name);
+        }
     }
 
     /// Whether what is recorded is older than this log, so that it may stand behind it.

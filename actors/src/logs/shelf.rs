@@ -64,6 +64,12 @@ impl Shelf {
         }
     }
 
+    /// From now on it holds so much.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.fit();
+    }
+
     /// Puts a new log on the shelf, and gives the one that had to leave for it.
     pub(crate) fn open(&mut self, log: Log) -> Option<Log> {
         self.logs.push_back(log);
