@@ -56,6 +56,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const MOST_CONNECTIONS: usize = 512;
 /// How long open requests may take after `shutdown`, in seconds.
 const FAREWELL: u64 = 1;
+/// How long a request may take at most, in seconds.
+const LONGEST: u64 = 3_600;
 
 /// Serves the tools of `service` on `listeners`. The server begins to work as soon as the answer is
 /// polled or spawned, and ends when `shutdown` is cancelled.
@@ -77,7 +79,46 @@ pub fn serve(
         let sessions = NeverSessionManager::default().into();
         StreamableHttpService::new(move || Ok(server.clone()), sessions, config)
     };
-    listen(listeners, rmcp, Some(quick), shutdown)
+    let retire = shutdown.child_token();
+    listen(listeners, rmcp, Some(quick), shutdown, retire, FAREWELL)
+}
+
+/// [`serve`], for a server that may also be given up earlier: when `retire` is cancelled, nobody is let
+/// in any more, the port is free, and the requests that are open are answered to their end. `retire` is
+/// a child of `shutdown`.
+///
+/// # Errors
+/// When a listener cannot be used.
+pub fn serve_until(
+    listeners: Vec<TcpListener>,
+    service: Service,
+    shutdown: CancellationToken,
+    retire: CancellationToken,
+) -> io::Result<impl Future<Output = io::Result<()>>> {
+    let status = Rendered::new(service.clone());
+    let quick = Quick::new(status.clone());
+    let server = Server::new(service, status);
+    let rmcp = |config| {
+        let sessions = NeverSessionManager::default().into();
+        StreamableHttpService::new(move || Ok(server.clone()), sessions, config)
+    };
+    let server = listen(
+        listeners,
+        rmcp,
+        Some(quick),
+        shutdown.clone(),
+        retire,
+        LONGEST,
+    )?;
+    Ok(async move {
+        tokio::select! {
+            served = server => served,
+            () = async {
+                shutdown.cancelled().await;
+                tokio::time::sleep(Duration::from_secs(FAREWELL)).await;
+            } => Ok(()),
+        }
+    })
 }
 
 /// [`serve`] for any MCP server: the same door, the same endpoint. `rmcp` is given the settings of
@@ -90,7 +131,8 @@ pub fn serve_rmcp<H: ServerHandler, M: SessionManager>(
     rmcp: impl FnOnce(StreamableHttpServerConfig) -> StreamableHttpService<H, M>,
     shutdown: CancellationToken,
 ) -> io::Result<dev::Server> {
-    listen(listeners, rmcp, None, shutdown)
+    let retire = shutdown.child_token();
+    listen(listeners, rmcp, None, shutdown, retire, FAREWELL)
 }
 
 fn listen<H: ServerHandler, M: SessionManager>(
@@ -98,6 +140,8 @@ fn listen<H: ServerHandler, M: SessionManager>(
     rmcp: impl FnOnce(StreamableHttpServerConfig) -> StreamableHttpService<H, M>,
     quick: Option<Quick>,
     shutdown: CancellationToken,
+    retire: CancellationToken,
+    patience: u64,
 ) -> io::Result<dev::Server> {
     let addresses: Vec<SocketAddr> = listeners
         .iter()
@@ -105,7 +149,7 @@ fn listen<H: ServerHandler, M: SessionManager>(
         .collect::<Result<_, _>>()?;
     let door = Door::new(addresses.iter().map(SocketAddr::port).collect());
     let rmcp = rmcp(endpoint::config(door.origins(), shutdown.clone()));
-    let endpoint = web::Data::new(Endpoint::new(rmcp, quick, shutdown.clone()));
+    let endpoint = web::Data::new(Endpoint::new(rmcp, quick, shutdown));
 
     let mut http = HttpServer::new(move || {
         let door = door.clone();
@@ -123,7 +167,7 @@ fn listen<H: ServerHandler, M: SessionManager>(
     // With actix's default a client that hung up is never noticed, and the protocol says that
     // hanging up cancels.
     .h1_allow_half_closed(false)
-    .shutdown_timeout(FAREWELL)
+    .shutdown_timeout(patience)
     .disable_signals();
     for listener in listeners {
         http = http.listen(listener)?;
@@ -132,7 +176,7 @@ fn listen<H: ServerHandler, M: SessionManager>(
 
     let handle = server.handle();
     tokio::spawn(async move {
-        shutdown.cancelled().await;
+        retire.cancelled().await;
         handle.stop(true).await;
     });
     Ok(server)

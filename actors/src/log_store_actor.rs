@@ -29,7 +29,7 @@ mod pipes;
 mod requests;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -90,6 +90,8 @@ pub struct LogStoreActor {
     searches: Arc<Semaphore>,
     looks: Arc<Semaphore>,
     diagnoses: Diagnoses,
+    /// Who shares the memory, where the configuration was changed; everybody before.
+    sharing: Option<HashSet<ProcessName>>,
 }
 
 /// What belongs to a log as long as it takes lines.
@@ -160,6 +162,7 @@ impl LogStoreActor {
             searches: Arc::new(Semaphore::new(SEARCHES)),
             looks: Arc::new(Semaphore::new(LOOKS)),
             diagnoses: Diagnoses::default(),
+            sharing: None,
         }
     }
 
@@ -371,6 +374,16 @@ impl LogStoreActor {
         for (count, asker) in live.waiting {
             // Who asked may be gone.
             let _ = asker.send(log.map(|log| last_lines(log, count)).unwrap_or_default());
+        }
+        self.clear_for(&key.process);
+    }
+
+    /// Gives up the memory of a process that was removed, when it prints no more.
+    fn clear_for(&mut self, process: &ProcessName) {
+        let shares = |sharing: &HashSet<ProcessName>| sharing.contains(process);
+        let prints = self.live.keys().any(|key| key.process == *process);
+        if !prints && !self.sharing.as_ref().is_none_or(shares) {
+            self.shelves.retain(|(name, _), _| name != process);
         }
     }
 }

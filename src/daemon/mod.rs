@@ -4,7 +4,8 @@
 //!
 //! The order is: lock, port, state folder; then bind the sockets that are held for the processes, as far
 //! as nothing is in the way that a dead daemon left; then serve; then end what it left, and bind them
-//! now at the latest; then start the processes.
+//! now at the latest; then start the processes. From then on a changed configuration takes the place of the
+//! one that holds: see `reload`.
 
 pub mod held;
 pub mod listener;
@@ -13,11 +14,15 @@ pub mod occupant;
 pub mod port_owner;
 pub mod state_dir;
 
+mod doorway;
+mod front;
 mod logger;
+mod reload;
 mod signals;
 mod team;
+mod watcher;
 
-use std::{io, path::Path, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use bpm_actors::{
     leftovers,
@@ -25,17 +30,20 @@ use bpm_actors::{
     notify,
     reaper::{Reaper, floor::Floor, ledger::Ledger, limits::Limits},
 };
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, watch};
 
 use self::{
+    front::Front,
     held::{Held, HeldError, SocketFiles},
     listener::Listeners,
     lock::ProjectLock,
-    signals::Signals,
+    reload::{Nobody, Reloader, Trigger},
+    signals::{Signals, Told},
     state_dir::StateDir,
-    team::Team,
+    team::{Desk, Team},
+    watcher::ConfigWatcher,
 };
-use crate::{config::Config, mcp};
+use crate::{config::Config, service::ReloadRequest};
 
 /// How long the last lines may take to be written when a reader is slow.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -118,47 +126,53 @@ async fn serve(
         .max()
         .unwrap_or_default();
 
-    let (processes, file) = (config.processes.clone(), config.file.clone());
-    let url = format!("http://localhost:{}{}", listeners.port, mcp::PATH);
-    let (mut team, service) = Team::assemble(config, state, &url, &reaper, outputs);
+    // Before it is read as it is now: no change is missed.
+    let mut watcher = ConfigWatcher::of(&config.file);
+    let (configured, board) = watch::channel(Arc::default());
+    let (desk, mut requests) = mpsc::channel(1);
+    let desk = Desk {
+        configured: board,
+        reload: desk,
+    };
+    let (team, service) = Team::assemble(&config, state, desk, &reaper, outputs);
     // Who connects as soon as we say that we serve finds a queue to wait in. What an earlier daemon
     // left may still be in the way.
-    let early = match Held::bind(&processes, &file) {
+    let early = match Held::bind(&config.processes, &config.file) {
         Ok(held) => Some(held),
         Err(error) if may_pass(&error, &ledger, &project) => None,
         Err(error) => return Err(error.into()),
     };
-    let farewell = CancellationToken::new();
-    let server =
-        mcp::serve(listeners.sockets, service, farewell.clone()).map_err(cannot("serve MCP"))?;
-    let server = actix::spawn(server);
+    let front = Front::open(listeners, service).map_err(cannot("serve MCP"))?;
+    let mut reloader = Reloader {
+        config,
+        team,
+        front,
+        files: SocketFiles::default(),
+        state,
+        configured,
+        witness: Box::new(Nobody),
+    };
+    reloader.publish(None);
     // The server begins when it is polled, and the look for leftovers holds this thread for a moment.
     tokio::task::yield_now().await;
-    if let Err(error) = state.write_daemon_file(&url, &project) {
-        log::warn!("{error}; the project's own tools do not find this daemon");
-    }
-    log::info!("serving {url} for {}", project.display());
-    log::info!("to connect Claude Code: claude mcp add --transport http bpm {url}");
+    reloader.tell_url();
 
-    let work = async {
-        end_leftovers(&ledger, &project, grace).await;
-        let held = match early {
-            Some(held) => held,
-            None => Held::bind(&processes, &file)?,
-        };
-        let held = hold(&mut team, held)?;
-        team.boot();
-        Ok(held)
+    let begun = tokio::select! {
+        begun = async {
+            end_leftovers(&ledger, &project, grace).await;
+            begin(&mut reloader, early)
+        } => begun.map(|()| Begun::Completely),
+        () = signals.next() => Ok(Begun::Partly),
     };
-    // The files of unix sockets are there until nobody is left who serves.
-    let begun: Result<Option<SocketFiles>, DaemonError> = tokio::select! {
-        begun = work => begun.map(Some),
-        () = signals.next() => Ok(None),
-    };
-    if let Ok(Some(_)) = &begun {
-        signals.next().await;
+    if let Ok(Begun::Completely) = begun {
+        attend(&mut reloader, &mut signals, &mut watcher, &mut requests).await;
     }
+    // Who still asks for a reload is told that there is none.
+    drop(requests);
     log::info!("shutting down");
+    let Reloader {
+        team, front, files, ..
+    } = reloader;
     tokio::select! {
         () = team.end() => {}
         () = hurry(&mut signals, &reaper) => log::warn!("a third signal: not waiting for those that are left"),
@@ -171,13 +185,62 @@ async fn serve(
     }
     // Also after a third signal: the pipes outlive those who printed.
     team.close_logs().await;
-    farewell.cancel();
-    let served = server.await;
+    let served = front.close().await;
+    // The files of unix sockets are there until nobody is left who serves.
+    drop(files);
     begun?;
-    match served {
-        Ok(Err(error)) => Err(cannot("serve MCP")(error)),
-        // It neither panics nor is cancelled; and at this point nothing is lost by it.
-        Ok(Ok(())) | Err(_) => Ok(()),
+    served.map_err(cannot("serve MCP"))
+}
+
+/// How far the start came.
+enum Begun {
+    /// The processes were told to start.
+    Completely,
+    /// A signal came first.
+    Partly,
+}
+
+/// Gives the processes what was bound for them, and starts them.
+fn begin(reloader: &mut Reloader<'_>, early: Option<Held>) -> Result<(), DaemonError> {
+    let Reloader {
+        config,
+        team,
+        files,
+        ..
+    } = reloader;
+    let held = match early {
+        Some(held) => held,
+        None => Held::bind(&config.processes, &config.file)?,
+    };
+    let doorways = team.open(&config.processes, held.bound);
+    team.hold(doorways.map_err(cannot("relay connections"))?);
+    files.extend(held.files);
+    team.boot();
+    Ok(())
+}
+
+/// Reloads the configuration whenever there is reason to, until a signal ends the daemon.
+async fn attend(
+    reloader: &mut Reloader<'_>,
+    signals: &mut Signals,
+    watcher: &mut ConfigWatcher,
+    requests: &mut mpsc::Receiver<ReloadRequest>,
+) {
+    loop {
+        // What is wrong is in the log and in the status.
+        tokio::select! {
+            told = signals.any() => match told {
+                Told::End => return,
+                Told::Reload => _ = reloader.reload(Trigger::Order).await,
+            },
+            Some(ReloadRequest { answer }) = requests.recv() => {
+                // Who asked may have given up.
+                _ = answer.send(reloader.reload(Trigger::Order).await);
+            }
+            () = watcher.changed() => if reloader.is_automatic() {
+                _ = reloader.reload(Trigger::File).await;
+            },
+        }
     }
 }
 
@@ -202,12 +265,6 @@ fn listen(config: &Config) -> Result<Listeners, DaemonError> {
 fn may_pass(problem: &HeldError, ledger: &Path, project: &Path) -> bool {
     let owner = problem.owner();
     owner.is_some_and(|owner| !owner.is_none_of(&leftovers::pids(ledger, project)))
-}
-
-/// Gives the processes what was bound for them.
-fn hold(team: &mut Team, held: Held) -> Result<SocketFiles, DaemonError> {
-    team.hold(held.bound).map_err(cannot("relay connections"))?;
-    Ok(held.files)
 }
 
 async fn end_leftovers(ledger: &Path, project: &Path, grace: Duration) {

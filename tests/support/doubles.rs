@@ -12,7 +12,7 @@ use actix::{
     dev::{MessageResponse, OneshotSender},
     prelude::*,
 };
-use background_process_manager::service::{Freshness, Member, Order, Parts, Service};
+use background_process_manager::service::{Configured, Freshness, Member, Order, Parts, Service};
 use bpm_actors::{
     artifact::{DescribeDiagnosis, Diagnosis, Diagnostic, KnownDiagnosis, WhichBuild},
     ids::{BuildId, ProcessName, RunId},
@@ -27,7 +27,7 @@ use bpm_actors::{
     spec::{Mode, ProcessType},
 };
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     time::Instant,
 };
 
@@ -419,8 +419,13 @@ impl Cast {
         let service = Service::new(Parts {
             project_dir: PathBuf::from("/home/u/ganbot"),
             version: "0.1.0".to_owned(),
-            url: "http://localhost:3001/mcp".to_owned(),
-            members,
+            configured: Configured {
+                members,
+                url: "http://localhost:3001/mcp".to_owned(),
+                error: None,
+            }
+            .fixed(),
+            reload: mpsc::channel(1).0,
             logs: logs.clone().recipient(),
             lines: logs.clone().recipient(),
             diagnoses: logs.recipient(),

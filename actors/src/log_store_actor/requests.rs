@@ -67,9 +67,11 @@ impl Handler<SetLimits> for LogStoreActor {
             closed.set_limits(on_disk);
         }
         (self.runs, self.builds) = Limits::divided(settings.memory_bytes, processes.len());
-        let prints = |process: &ProcessName| self.live.keys().any(|key| key.process == *process);
-        self.shelves
-            .retain(|(process, _), _| processes.contains(process) || prints(process));
+        self.sharing = Some(processes.into_iter().collect());
+        let names: Vec<ProcessName> = self.shelves.keys().map(|(name, _)| name.clone()).collect();
+        for name in &names {
+            self.clear_for(name);
+        }
         for ((_, kind), shelf) in &mut self.shelves {
             shelf.set_limits(match kind {
                 LogKind::Runs => self.runs,

@@ -12,9 +12,18 @@ use crate::{
 pub(super) struct Entrances(Vec<(Sockets, Doors)>);
 
 impl Entrances {
-    /// From now on there are these as well.
-    pub(super) fn put(&mut self, sockets: Sockets, doors: Doors) {
-        self.0.retain(|(there, _)| !there.has_doors_of(&sockets));
+    /// From now on there are these as well. What is there already stays: it may have been bound anew.
+    pub(super) fn put(&mut self, sockets: Sockets, mut doors: Doors) {
+        if self.doors(&sockets).is_some() {
+            return;
+        }
+        if let Doors::Held(new) = &mut doors {
+            for (_, there) in &self.0 {
+                if let Doors::Held(there) = there {
+                    new.follow(there);
+                }
+            }
+        }
         self.0.push((sockets, doors));
     }
 
