@@ -16,9 +16,12 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::sources::is_later;
 pub use self::{
-    diagnosis::{DescribeDiagnosis, Diagnosed, Diagnosis, KnownDiagnosis, WhichBuild},
+    diagnosis::{
+        DescribeDiagnosis, DescribeKnown, Diagnosed, Diagnosis, KnownDiagnosis, WhichBuild,
+    },
     sources::Sources,
 };
+pub use crate::build::known::Known;
 use crate::{
     ids::{BuildId, JobId, ProcessName},
     spec::{Mode, ProcessSpec},
@@ -168,15 +171,15 @@ pub struct BuildReport {
     pub error_count: usize,
     /// How many warnings there were in all.
     pub warning_count: usize,
-    /// How many of both the process's build before, of either mode, did not have; 0 for the first
-    /// build of a daemon, which is compared with nothing. A finding is recognised by level, code,
+    /// How many of both the process's build before, of either mode, did not have; 0 where none
+    /// is remembered, so that there is nothing to compare with. A finding is recognised by level, code,
     /// file, message and the text that it points at, so that moved lines change nothing.
     pub new_count: usize,
     /// How many of the build before are gone. What a failed build did not come to counts as still
     /// there, and so do the warnings of what had an error, because the compiler did not come to them.
     pub fixed_count: usize,
     /// The first errors and, behind them, warnings that are new; each once, at most
-    /// [`BuildReport::MOST_SHOWN`]. In the first build of a daemon nothing is known to be new.
+    /// [`BuildReport::MOST_SHOWN`]. Where no build before is remembered, nothing is known to be new.
     pub errors: Vec<Diagnostic>,
     /// How many errors and warnings are not in `errors`; the build log has them.
     pub omitted_count: usize,

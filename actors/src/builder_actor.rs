@@ -193,7 +193,7 @@ impl BuilderActor {
                     let Done { outcome, known } = *done;
                     if let Some(known) = known {
                         let name = task.process.clone();
-                        self.shop.known.borrow_mut().insert(name, Rc::new(known));
+                        self.shop.known.borrow_mut().insert(name, known);
                     }
                     // The place that was kept for it, if it did not come as far as cargo.
                     self.queue.cancel(&task.process, task.job);

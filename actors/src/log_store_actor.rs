@@ -3,7 +3,7 @@
 //! | who sends | what |
 //! |---|---|
 //! | process actors | `OpenLog`, then `Crashed` or `Stopped`, then `TreeEnded`; `DescribeLastLines`, `DescribeErrorLines` |
-//! | the builder | `OpenLog`, `Append`, then `Diagnosed` and `BuildEnded` |
+//! | the builder | `OpenLog`, `Append`, then `Diagnosed` and `BuildEnded`; `DescribeKnown` |
 //! | the front ends | `Search`, `AwaitLine`, `DescribeDiagnosis` |
 //! | readiness probes | `AwaitLine` |
 //! | the daemon | `SetLimits`, when the configuration changed; [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
@@ -19,6 +19,7 @@
 //! begins with a crash, because the rest of the tree is killed at once, but after a requested stop
 //! only when nobody of the tree is left: until then they have their grace and print.
 
+mod age;
 mod answer;
 mod awaited;
 mod diagnoses;
@@ -37,6 +38,7 @@ use std::{
 use actix::prelude::*;
 use tokio::{
     sync::{Semaphore, oneshot},
+    task::JoinHandle,
     time::Instant,
 };
 
@@ -92,6 +94,8 @@ pub struct LogStoreActor {
     diagnoses: Diagnoses,
     /// Who shares the memory, where the configuration was changed; everybody before.
     sharing: Option<HashSet<ProcessName>>,
+    /// The alarm for the next file of the history that becomes too old.
+    age: Option<JoinHandle<()>>,
 }
 
 /// What belongs to a log as long as it takes lines.
@@ -163,6 +167,7 @@ impl LogStoreActor {
             looks: Arc::new(Semaphore::new(LOOKS)),
             diagnoses: Diagnoses::default(),
             sharing: None,
+            age: None,
         }
     }
 
@@ -264,6 +269,8 @@ impl LogStoreActor {
     /// Sets the alarm for unfinished lines, unless it is set. While bytes keep coming it is not
     /// touched; when it rings it looks how long the silence has lasted.
     fn listen_for_silence(&mut self, key: &LogKey, ctx: &mut Context<Self>) {
+        // A log that has gone on in a new file leaves one that will be too old some day.
+        self.watch_age(ctx);
         let due = self.due(key);
         let Some(live) = self.live.get_mut(key) else {
             return;
@@ -376,6 +383,7 @@ impl LogStoreActor {
             let _ = asker.send(log.map(|log| last_lines(log, count)).unwrap_or_default());
         }
         self.clear_for(&key.process);
+        self.watch_age(ctx);
     }
 
     /// Gives up the memory of a process that was removed, when it prints no more.
@@ -390,6 +398,10 @@ impl LogStoreActor {
 
 impl Actor for LogStoreActor {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.watch_age(ctx);
+    }
 }
 
 fn kind(source: Source) -> LogKind {

@@ -23,7 +23,7 @@ mod view;
 
 use std::sync::atomic::AtomicBool;
 
-pub use self::answer::{Beyond, Found, NoSuchLog, Searched};
+pub use self::answer::{Beyond, Found, GoneLogs, NoSuchLog, Searched};
 use self::{
     bound::{Bound, Bounds},
     cursor::{Cursor, Position},
@@ -376,6 +376,7 @@ impl Tally {
             has_older: false,
             beyond: self.beyond,
             gone: self.gone,
+            gone_logs: GoneLogs::NONE,
             lost: self.lost,
             unreadable: tracks.0.iter().map(|it| it.view.unreadable()).sum(),
             shortened: page.shortened as u64,

@@ -122,6 +122,7 @@ impl Team {
             open: logs.clone().recipient(),
             append: logs.clone().recipient(),
             diagnosed: logs.clone().recipient(),
+            known: logs.clone().recipient(),
             ended: logs.clone().recipient(),
         };
         let builder = BuilderActor::new(

@@ -13,6 +13,8 @@
 #[path = "logs/client.rs"]
 mod client;
 mod daemon;
+#[path = "logs/echo.rs"]
+mod echo;
 #[path = "logs/flood.rs"]
 mod flood;
 #[path = "logs/history.rs"]
@@ -25,7 +27,6 @@ mod program;
 mod search;
 #[path = "logs/stage.rs"]
 mod stage;
-#[path = "swap/summary.rs"]
 mod summary;
 #[expect(
     dead_code,
@@ -34,34 +35,21 @@ mod summary;
 )]
 #[path = "../e2e/support/mod.rs"]
 mod support;
+mod tables;
 #[path = "logs/text.rs"]
 mod text;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().map(String::as_str) == Some(program::ASKED) {
-        return program::run(&arguments[1]);
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(program::ASKED) {
+        return program::run(&arguments.next().unwrap());
     }
-    // `cargo test --benches` builds and starts it, too, and wants no figures.
-    if !arguments.iter().any(|argument| argument == "--bench") {
-        return ExitCode::SUCCESS;
-    }
-    let asked: Vec<&str> = arguments
-        .iter()
-        .map(String::as_str)
-        .filter(|it| !it.starts_with('-'))
-        .collect();
-    let wanted = |name| asked.is_empty() || asked.contains(&name);
-    let tables = [
-        wanted("flood").then(|| flood::measure().to_string()),
-        wanted("search").then(|| search::measure().to_string()),
-        wanted("history").then(|| history::measure().to_string()),
-        wanted("memory").then(|| memory::measure().to_string()),
-    ];
-    // All at the end, behind the progress.
-    let tables: Vec<String> = tables.into_iter().flatten().collect();
-    print!("{}", tables.join("\n"));
-    ExitCode::SUCCESS
+    tables::print(&[
+        ("flood", || flood::measure().to_string()),
+        ("search", || search::measure().to_string()),
+        ("history", || history::measure().to_string()),
+        ("memory", || memory::measure().to_string()),
+    ])
 }

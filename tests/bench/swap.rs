@@ -23,7 +23,6 @@ mod program;
 mod ready;
 #[path = "swap/stage.rs"]
 mod stage;
-#[path = "swap/summary.rs"]
 mod summary;
 #[expect(
     dead_code,
@@ -32,6 +31,7 @@ mod summary;
 )]
 #[path = "../e2e/support/mod.rs"]
 mod support;
+mod tables;
 
 use std::process::ExitCode;
 
@@ -39,24 +39,9 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(program::ASKED) {
         return program::run();
     }
-    // `cargo test --benches` builds and starts it, too, and wants no figures.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return ExitCode::SUCCESS;
-    }
-    let asked: Vec<String> = std::env::args().skip(1).collect();
-    let asked: Vec<&str> = asked
-        .iter()
-        .map(String::as_str)
-        .filter(|it| !it.starts_with('-'))
-        .collect();
-    let wanted = |name| asked.is_empty() || asked.contains(&name);
-    let tables = [
-        wanted("pause").then(|| pause::measure().to_string()),
-        wanted("ready").then(|| ready::measure().to_string()),
-        wanted("crash").then(|| crash::measure().to_string()),
-    ];
-    // All at the end, behind the progress.
-    let tables: Vec<String> = tables.into_iter().flatten().collect();
-    print!("{}", tables.join("\n"));
-    ExitCode::SUCCESS
+    tables::print(&[
+        ("pause", || pause::measure().to_string()),
+        ("ready", || ready::measure().to_string()),
+        ("crash", || crash::measure().to_string()),
+    ])
 }

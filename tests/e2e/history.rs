@@ -1,5 +1,6 @@
 //! What processes printed is on disk, byte for byte, and is found again after the daemon's end.
 
+mod builds;
 mod damage;
 mod full;
 mod kept;
@@ -9,7 +10,7 @@ use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::{Daemon, Project, eventually};
+use crate::support::{Project, eventually, found, lines, search};
 
 /// The folder of all logs.
 fn folder(project: &Project) -> PathBuf {
@@ -65,26 +66,6 @@ fn until_on_disk(project: &Project, process: &str, run: u64, expected: &[u8]) {
     });
 }
 
-#[track_caller]
-fn search(daemon: &Daemon, arguments: &Value) -> String {
-    let answer = daemon.call("search_logs", arguments);
-    assert_eq!(answer["isError"], false, "{arguments}: {answer}");
-    answer["content"][0]["text"].as_str().unwrap().to_owned()
-}
-
-/// Waits until an answer has this text.
-#[track_caller]
-fn found(daemon: &Daemon, arguments: &Value, text: &str) -> String {
-    eventually(&format!("found {text:?}"), || {
-        let found = daemon.text("search_logs", arguments);
-        if found.contains(text) {
-            Ok(found)
-        } else {
-            Err((found, daemon.output()))
-        }
-    })
-}
-
 /// How many lines there are, or match, by the first line of an answer.
 #[track_caller]
 fn counted(answer: &str) -> u64 {
@@ -93,16 +74,6 @@ fn counted(answer: &str) -> u64 {
     let number = number.captures(first);
     let number = &number.unwrap_or_else(|| panic!("no count in {first}"))[1];
     number.replace(',', "").parse().unwrap()
-}
-
-/// The lines of the log in an answer, without the marks before them.
-fn lines(answer: &str) -> Vec<&str> {
-    let of_log = |line| {
-        let mark = ["   ", " * "];
-        mark.into_iter()
-            .find_map(|mark| str::strip_prefix(line, mark))
-    };
-    answer.lines().filter_map(of_log).collect()
 }
 
 /// One process that is this shell script; after a crash it is left alone.
@@ -232,32 +203,6 @@ fn runs_go_on_counting_and_are_found_by_number_and_index_after_the_daemons_end()
     }
     let both = daemon.call("search_logs", &json!({"run": 1, "index": -1}));
     assert_eq!(both["isError"], true, "{both}");
-}
-
-#[test]
-fn the_log_of_a_build_is_found_after_the_daemons_end_and_builds_go_on_counting() {
-    let project = Project::new("old-build");
-    project
-        .rust("let unused_here = 1; loop { std::thread::park(); }")
-        .config("[process.main]\ntype = \"rust\"\n");
-    let daemon = project.start();
-    let main = daemon.until_state("main", "running");
-    let build = main["last_build"]["id"].as_u64().unwrap();
-    daemon.stop();
-
-    let daemon = project.start();
-    let main = daemon.until("main", "a newer build", |main| {
-        main["last_build"]["id"]
-            .as_u64()
-            .is_some_and(|id| id > build)
-    });
-    assert_eq!(main["last_build"]["id"], build + 1);
-    let old = daemon.text(
-        "search_build_log",
-        &json!({"build": build, "pattern": "unused_here"}),
-    );
-    assert!(old.starts_with(&format!("main build {build} (")), "{old}");
-    assert!(!lines(&old).is_empty(), "{old}");
 }
 
 #[test]

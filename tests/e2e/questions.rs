@@ -10,14 +10,7 @@ use std::fs;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::support::{Daemon, Project, eventually};
-
-#[track_caller]
-fn search(daemon: &Daemon, arguments: &Value) -> String {
-    let answer = daemon.call("search_logs", arguments);
-    assert_eq!(answer["isError"], false, "{arguments}: {answer}");
-    answer["content"][0]["text"].as_str().unwrap().to_owned()
-}
+use crate::support::{Daemon, Project, eventually, found, lines, search};
 
 /// What is said to one who asks like this and gets nothing.
 #[track_caller]
@@ -25,29 +18,6 @@ fn refused(daemon: &Daemon, arguments: &Value) -> String {
     let answer = daemon.call("search_logs", arguments);
     assert_eq!(answer["isError"], true, "{arguments}: {answer}");
     answer["content"][0]["text"].as_str().unwrap().to_owned()
-}
-
-/// Waits until an answer has this text.
-#[track_caller]
-fn found(daemon: &Daemon, arguments: &Value, text: &str) -> String {
-    eventually(&format!("found {text:?}"), || {
-        let found = daemon.text("search_logs", arguments);
-        if found.contains(text) {
-            Ok(found)
-        } else {
-            Err((found, daemon.output()))
-        }
-    })
-}
-
-/// The lines of the log in an answer, without the marks before them.
-fn lines(answer: &str) -> Vec<&str> {
-    let of_log = |line| {
-        let mark = ["   ", " * "];
-        mark.into_iter()
-            .find_map(|mark| str::strip_prefix(line, mark))
-    };
-    answer.lines().filter_map(of_log).collect()
 }
 
 /// The cursor with which to ask for what is new later.

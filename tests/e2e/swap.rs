@@ -8,13 +8,18 @@ mod server;
 mod stage;
 mod tally;
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+};
 
 use serde_json::json;
 
-use crate::support::{Daemon, eventually, is_alive, pid_in};
+use crate::support::{Daemon, Project, eventually, free_port, is_alive, pid_in};
 use client::{Client, Request, Then};
-use server::Fate;
+use server::{Fate, Role, VERSION_FILE};
 use stage::{BRIEF, Kind, LONG, Stage, Way, is_alone, restart};
 
 /// The daemon asks over HTTP whether a version is ready, while the crowd asks the same sockets.
@@ -251,4 +256,28 @@ fn restarts_without_overlap_lose_nobody(way: Way) {
     }
     load.end().lost_nobody();
     is_alone(&daemon, before);
+}
+
+#[test]
+fn the_pause_of_a_server_that_runs_alone_behind_the_relay_includes_its_drain() {
+    const DRAIN: f64 = 0.5;
+    let project = Project::new("drain-pause");
+    let (port, command) = (free_port(), server::command());
+    let environment = server::environment(Role::Plain);
+    project.file(VERSION_FILE, "1 lives").config(&format!(
+        "[process.main]\ntype = \"command\"\ncommand = {command:?}\n{environment}\n\
+         port = {port}\noverlap = false\ndrain_seconds = {DRAIN}\n"
+    ));
+    let daemon = project.start();
+    let first = pid_in(&daemon.until_state("main", "running"));
+    // It stays as long as it may.
+    let mut regular = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    regular.write_all(b"GET /quick/1 HTTP/1.1\r\n\r\n").unwrap();
+    let mut answer = [0; 15];
+    regular.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    let answer = restart(&daemon, "restarted");
+    assert!(!is_alive(first));
+    let pause = answer["pause_ms"].as_f64().unwrap();
+    assert!(pause >= DRAIN * 1000.0, "{answer:#}");
 }

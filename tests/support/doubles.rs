@@ -23,7 +23,7 @@ use bpm_actors::{
         ProcessReport, RestartReport, StateName,
     },
     restart::{Board, Pending, Restart, ShuttingDown, Snapshot, Start, Stop, ToolCalled},
-    search::{Extent, Found, LogKind, NoSuchLog, Query, Search, Searched, Which},
+    search::{Extent, Found, GoneLogs, LogKind, NoSuchLog, Query, Search, Searched, Which},
     spec::{Mode, ProcessType},
 };
 use tokio::{
@@ -616,6 +616,7 @@ pub(crate) fn lines(search: &Search) -> Found {
         has_older: false,
         beyond: Vec::new(),
         gone: 0,
+        gone_logs: GoneLogs::NONE,
         lost: 0,
         unreadable: 0,
         shortened: 0,

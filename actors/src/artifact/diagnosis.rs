@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     artifact::Diagnostic,
+    build::known::Known,
     ids::{BuildId, ProcessName},
     report::BuildOutcome,
     search::NoSuchLog,
@@ -23,8 +24,8 @@ pub struct Diagnosis {
     pub error_count: usize,
     /// How many warnings there were.
     pub warning_count: usize,
-    /// How many of both are new; `None` for the first build of a daemon, which is compared with
-    /// nothing.
+    /// How many of both are new; `None` where no build before is remembered, so that there is
+    /// nothing to compare with.
     pub new_count: Option<usize>,
     /// The errors and, behind them, the warnings. They are fewer than were counted where there are
     /// very many.
@@ -42,10 +43,23 @@ pub struct Diagnosed {
     pub build: BuildId,
     /// What was found.
     pub diagnosis: Arc<Diagnosis>,
+    /// What the process is known to have now.
+    pub known: Arc<Known>,
+}
+
+/// Question: what a process was known to have before this build, as far as it was written down; the
+/// builder of an earlier daemon knew it.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "Option<Arc<Known>>")]
+pub struct DescribeKnown {
+    /// Which process.
+    pub process: ProcessName,
+    /// Before which build.
+    pub before: BuildId,
 }
 
 /// Question: what the compiler found in one build. Of each process the newest builds of this daemon
-/// are remembered.
+/// are remembered, and those of which the history has the log.
 #[derive(Clone, Debug, actix::Message)]
 #[rtype(result = "Result<KnownDiagnosis, NoSuchLog>")]
 pub struct DescribeDiagnosis {
@@ -76,6 +90,7 @@ pub enum KnownDiagnosis {
     },
     /// Nothing yet: it goes on.
     UnderWay(BuildId),
-    /// Nothing: it was cancelled, or was too long ago, or there was no such build.
+    /// Nothing: it was cancelled, or was too long ago, or was not written down, or there was no such
+    /// build.
     Unknown(BuildId),
 }

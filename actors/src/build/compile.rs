@@ -27,6 +27,7 @@ use crate::{
         follow::{LogWriter, Told, follow},
         inputs,
         job::{Done, Job, Outcome, failure},
+        known::Known,
         messages::Metadata,
         output::capture,
         search_path::resolve,
@@ -74,7 +75,7 @@ pub(crate) async fn compile(
     log.write(Stream::Stderr, evaluation.said.clone()).await;
 
     let tree = child.tree;
-    let before = job.known();
+    let before = job.known(build).await;
     let told = follow(child, &log, Diagnostics::against(before.clone())).await;
     if !told.as_ref().is_ok_and(Told::is_orderly) {
         job.shop.nursery.end(&[tree]).await;
@@ -108,7 +109,8 @@ pub(crate) async fn compile(
         new_count: before.is_some().then_some(found.new_count),
         findings: found.all,
     };
-    run.diagnosed(diagnosed);
+    let known = Arc::new(found.known);
+    run.diagnosed(diagnosed, &known);
     let report = BuildReport {
         id: build,
         mode,
@@ -123,7 +125,7 @@ pub(crate) async fn compile(
     };
     Done {
         outcome: run.end(verdict.artifact, report),
-        known: Some(found.known),
+        known: Some(known),
     }
 }
 
@@ -201,11 +203,12 @@ impl CargoRun<'_> {
     }
 
     /// Leaves what was found with the log.
-    fn diagnosed(&self, diagnosis: Diagnosis) {
+    fn diagnosed(&self, diagnosis: Diagnosis, known: &Arc<Known>) {
         self.job.shop.log.diagnosed.do_send(Diagnosed {
             process: self.process().clone(),
             build: self.build,
             diagnosis: Arc::new(diagnosis),
+            known: Arc::clone(known),
         });
     }
 

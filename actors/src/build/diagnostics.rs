@@ -4,7 +4,7 @@
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
-    rc::Rc,
+    sync::Arc,
 };
 
 use anstream::adapter::strip_str;
@@ -29,7 +29,7 @@ const MOST_REMEMBERED: usize = 100_000;
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
     /// What was known before; `None` if there was no build.
-    before: Option<Rc<Known>>,
+    before: Option<Arc<Known>>,
     error_count: usize,
     warning_count: usize,
     new_count: usize,
@@ -99,7 +99,7 @@ struct Unplaced {
 
 impl Diagnostics {
     /// Nothing yet; `before` is what was known when the build began.
-    pub(crate) fn against(before: Option<Rc<Known>>) -> Self {
+    pub(crate) fn against(before: Option<Arc<Known>>) -> Self {
         Self {
             before,
             ..Self::default()

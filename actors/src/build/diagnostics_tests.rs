@@ -18,7 +18,7 @@ fn noted(lines: &str) -> (Diagnostics, String) {
     noted_after(None, lines)
 }
 
-fn noted_after(before: Option<&Rc<Known>>, lines: &str) -> (Diagnostics, String) {
+fn noted_after(before: Option<&Arc<Known>>, lines: &str) -> (Diagnostics, String) {
     let mut diagnostics = Diagnostics::against(before.cloned());
     let mut shown = String::new();
     for line in lines.lines() {
@@ -168,7 +168,7 @@ fn new_warnings_behind_many_known_ones_are_still_shown() {
         .map(|n| message("warning", &format!("w{n}!"), &format!("w{n}")))
         .collect();
     let (before, _) = noted(&known);
-    let before = Rc::new(concluded(before, Path::new("/p")).known);
+    let before = Arc::new(concluded(before, Path::new("/p")).known);
     let all = known + &message("warning", "late", "late");
     let (diagnostics, _) = noted_after(Some(&before), &all);
     let found = concluded(diagnostics, Path::new("/p"));
@@ -244,14 +244,14 @@ fn made(target: &str) -> String {
 /// One build after the other: what each found.
 #[derive(Default)]
 struct Builds {
-    known: Option<Rc<Known>>,
+    known: Option<Arc<Known>>,
 }
 
 impl Builds {
     fn next(&mut self, exit: i32, lines: &[String]) -> (usize, usize, Vec<Diagnostic>) {
         let (diagnostics, _) = noted_after(self.known.as_ref(), &lines.concat());
         let found = diagnostics.conclude(Some(Exit::Code(exit)), &project(Path::new("/p")));
-        self.known = Some(Rc::new(found.known));
+        self.known = Some(Arc::new(found.known));
         (found.new_count, found.fixed_count, found.shown)
     }
 
@@ -404,7 +404,7 @@ fn what_cargo_itself_complains_about_is_compared_as_well() {
             (1, new, 0)
         );
         assert_eq!(found.shown[0].new, new == 1);
-        builds.known = Some(Rc::new(found.known));
+        builds.known = Some(Arc::new(found.known));
     }
     assert_eq!(builds.counts(0, &[pointed(&WARNING), made("app")]), (0, 1));
 }

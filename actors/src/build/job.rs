@@ -13,7 +13,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     artifact::{
-        Artifact, BuildFailure, Built, CargoVariables, Diagnosed, Environment, Sources, Work,
+        Artifact, BuildFailure, Built, CargoVariables, DescribeKnown, Diagnosed, Environment,
+        Sources, Work,
     },
     build::{
         compile::compile,
@@ -38,7 +39,7 @@ pub(crate) type Outcome = Result<Built, BuildFailure>;
 pub(crate) struct Done {
     pub(crate) outcome: Outcome,
     /// What its process is known to have now; `None` if cargo did not run.
-    pub(crate) known: Option<Known>,
+    pub(crate) known: Option<Arc<Known>>,
 }
 
 impl From<Outcome> for Done {
@@ -57,9 +58,9 @@ pub(crate) struct Workshop {
     pub(crate) nursery: Nursery,
     pub(crate) builds: Sequence<BuildId>,
     pub(crate) log: BuildLog,
-    /// What the builds of each process are known to find fault with. Only a build that somebody still
+    /// What the builds of each process in this daemon are known to find fault with. Only a build that somebody still
     /// waits for changes it.
-    pub(crate) known: RefCell<HashMap<ProcessName, Rc<Known>>>,
+    pub(crate) known: RefCell<HashMap<ProcessName, Arc<Known>>>,
 }
 
 /// Where the output of builds goes: the log store.
@@ -71,6 +72,8 @@ pub struct BuildLog {
     pub append: Recipient<Append>,
     /// Is told what the compiler found.
     pub diagnosed: Recipient<Diagnosed>,
+    /// Remembers what was found before this daemon.
+    pub known: Recipient<DescribeKnown>,
     /// Ends it.
     pub ended: Recipient<BuildEnded>,
 }
@@ -308,10 +311,18 @@ impl Job {
         Ok(child)
     }
 
-    /// What the process is known to have; `None` before its first build.
-    pub(crate) fn known(&self) -> Option<Rc<Known>> {
-        let known = self.shop.known.borrow();
-        known.get(&self.spec().name).cloned()
+    /// What the process is known to have before this build; `None` if it has no build before, or
+    /// nobody remembers it.
+    pub(crate) async fn known(&self, before: BuildId) -> Option<Arc<Known>> {
+        let process = &self.spec().name;
+        let known = self.shop.known.borrow().get(process).cloned();
+        if known.is_some() {
+            return known;
+        }
+        let process = process.clone();
+        let question = DescribeKnown { process, before };
+        // A log store that has gone remembers nothing.
+        self.shop.log.known.send(question).await.ok().flatten()
     }
 
     /// From now on there is a log that must be ended.

@@ -12,6 +12,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 /// How many different findings are remembered. What is beyond is counted, but not compared.
@@ -20,9 +21,9 @@ const MOST: usize = 20_000;
 /// How much of what a finding points at is looked at, in characters.
 const MOST_POINTED_AT: usize = 200;
 
-/// The findings that a process is known to have.
+/// The findings that a process is known to have: what its next build is compared with.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Known {
+pub struct Known {
     findings: HashMap<Identity, Times>,
 }
 
@@ -35,7 +36,8 @@ pub(crate) struct Identity(u128);
 pub(crate) struct Unit(u128);
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
     Error,
     Warning,
@@ -54,6 +56,11 @@ struct Times {
     count: usize,
     origin: Origin,
 }
+
+/// One finding as it is written down: what makes it the same, how often it is there, how bad it is,
+/// and who reported it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Row(String, u32, Severity, Option<String>);
 
 /// What a build looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +102,35 @@ impl Known {
             .or_insert(Times { count: 0, origin });
         times.count += 1;
         Some(times.count)
+    }
+
+    /// All that is known, to be written down.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        let rows = self.findings.iter().map(|(finding, times)| {
+            let Origin { severity, unit } = times.origin;
+            let count = u32::try_from(times.count).unwrap_or(u32::MAX);
+            let unit = unit.map(|Unit(hash)| text_of(hash));
+            Row(text_of(finding.0), count, severity, unit)
+        });
+        rows.collect()
+    }
+
+    /// What was written down; `None` if it was something else.
+    pub(crate) fn of_rows(rows: Vec<Row>) -> Option<Self> {
+        if rows.len() > MOST {
+            return None;
+        }
+        let findings = rows.into_iter().map(|Row(finding, count, severity, unit)| {
+            let unit = match unit {
+                Some(unit) => Some(Unit(hash_of(&unit)?)),
+                None => None,
+            };
+            let origin = Origin { severity, unit };
+            let count = usize::try_from(count).ok()?;
+            Some((Identity(hash_of(&finding)?), Times { count, origin }))
+        });
+        let findings = findings.collect::<Option<_>>()?;
+        Some(Self { findings })
     }
 
     /// How often a finding is known.
@@ -167,6 +203,14 @@ pub(crate) fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u128 {
         hasher.update(part);
     }
     hasher.digest128()
+}
+
+fn text_of(hash: u128) -> String {
+    format!("{hash:032x}")
+}
+
+fn hash_of(text: &str) -> Option<u128> {
+    u128::from_str_radix(text, 16).ok()
 }
 
 /// The part of a source line from column `start` to before column `end`, counted from 1.

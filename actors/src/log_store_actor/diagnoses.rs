@@ -1,4 +1,5 @@
-//! What the compiler found in the newest builds, beside their logs.
+//! What the compiler found in builds: of the newest in memory, of all whose logs are kept beside
+//! those.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -7,11 +8,13 @@ use std::{
 
 use actix::prelude::*;
 
-use super::{LogStoreActor, kept::at};
+use super::{LogStoreActor, answer::Answer, kept::at};
 use crate::{
-    artifact::{DescribeDiagnosis, Diagnosed, Diagnosis, KnownDiagnosis, WhichBuild},
+    artifact::{
+        DescribeDiagnosis, DescribeKnown, Diagnosed, Diagnosis, Known, KnownDiagnosis, WhichBuild,
+    },
     ids::{BuildId, ProcessName},
-    logs::{LogKey, Source},
+    logs::{LogKey, Source, archive::findings::Findings},
     search::{LogKind, NoSuchLog},
 };
 
@@ -66,15 +69,20 @@ impl Handler<Diagnosed> for LogStoreActor {
             process,
             build,
             diagnosis,
+            known,
         }: Diagnosed,
         _: &mut Self::Context,
     ) {
-        self.diagnoses.insert(process, build, diagnosis);
+        let findings = Findings { diagnosis, known };
+        if let Some(archive) = &mut self.archive {
+            archive.keep(&process, build, &findings);
+        }
+        self.diagnoses.insert(process, build, findings.diagnosis);
     }
 }
 
 impl Handler<DescribeDiagnosis> for LogStoreActor {
-    type Result = Result<KnownDiagnosis, NoSuchLog>;
+    type Result = Answer<Result<KnownDiagnosis, NoSuchLog>>;
 
     fn handle(
         &mut self,
@@ -82,10 +90,38 @@ impl Handler<DescribeDiagnosis> for LogStoreActor {
         _: &mut Self::Context,
     ) -> Self::Result {
         let build = match which {
-            WhichBuild::Index(index) => self.build_at(&process, index)?,
-            WhichBuild::Id(build) => build,
+            WhichBuild::Index(index) => self.build_at(&process, index),
+            WhichBuild::Id(build) => Ok(build),
         };
-        Ok(self.known(&process, build))
+        let build = match build {
+            Ok(build) => build,
+            Err(refusal) => return Answer::new(async { Err(refusal) }),
+        };
+        if let Some(known) = self.known(&process, build) {
+            return Answer::new(async { Ok(known) });
+        }
+        let findings = self.written(&process, Some(build));
+        Answer::new(async move {
+            Ok(match findings.await {
+                Some(Findings { diagnosis, .. }) => KnownDiagnosis::Found { build, diagnosis },
+                None => KnownDiagnosis::Unknown(build),
+            })
+        })
+    }
+}
+
+impl Handler<DescribeKnown> for LogStoreActor {
+    type Result = Answer<Option<Arc<Known>>>;
+
+    fn handle(
+        &mut self,
+        DescribeKnown { process, before }: DescribeKnown,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        let archive = self.archive.as_ref();
+        let build = archive.and_then(|archive| archive.found_before(&process, before));
+        let findings = self.written(&process, build);
+        Answer::new(async move { Some(findings.await?.known) })
     }
 }
 
@@ -96,18 +132,38 @@ impl LogStoreActor {
         at(&kept, index, self.removed(process, LogKind::Builds)).map(BuildId)
     }
 
-    fn known(&self, process: &ProcessName, build: BuildId) -> KnownDiagnosis {
+    /// What is known without looking elsewhere.
+    fn known(&self, process: &ProcessName, build: BuildId) -> Option<KnownDiagnosis> {
+        if let Some(diagnosis) = self.diagnoses.of(process, build) {
+            let diagnosis = Arc::clone(diagnosis);
+            return Some(KnownDiagnosis::Found { build, diagnosis });
+        }
         let key = LogKey {
             process: process.clone(),
             source: Source::Build(build),
         };
-        match self.diagnoses.of(process, build) {
-            Some(diagnosis) => KnownDiagnosis::Found {
-                build,
-                diagnosis: Arc::clone(diagnosis),
-            },
-            None if self.live.contains_key(&key) => KnownDiagnosis::UnderWay(build),
-            None => KnownDiagnosis::Unknown(build),
+        let is_live = self.live.contains_key(&key);
+        is_live.then_some(KnownDiagnosis::UnderWay(build))
+    }
+
+    /// What the history has of a build, read elsewhere.
+    fn written(
+        &self,
+        process: &ProcessName,
+        build: Option<BuildId>,
+    ) -> impl Future<Output = Option<Findings>> + 'static {
+        let archive = self.archive.as_ref();
+        let path = build.and_then(|build| archive?.findings(process, build));
+        let looks = Arc::clone(&self.looks);
+        async move {
+            let path = path?;
+            let permit = looks.acquire_owned().await.ok()?;
+            let work = tokio::task::spawn_blocking(move || {
+                let findings = Findings::read(&path);
+                drop(permit);
+                findings
+            });
+            work.await.ok()?
         }
     }
 }
@@ -190,6 +246,7 @@ mod tests {
                     process: process.clone(),
                     build,
                     diagnosis,
+                    known: Arc::default(),
                 });
             }
             store.do_send(BuildEnded {

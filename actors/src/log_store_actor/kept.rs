@@ -10,7 +10,7 @@ use crate::{
         archive::{Removed, weave::Frozen},
         shelf::{Log, Shelf},
     },
-    search::{LogKind, NoSuchLog, number},
+    search::{GoneLogs, LogKind, NoSuchLog, Search, cursor::Position, number},
 };
 
 impl LogStoreActor {
@@ -28,6 +28,27 @@ impl LogStoreActor {
     /// What was kept of a process, but is no more.
     pub(super) fn removed(&self, process: &ProcessName, kind: LogKind) -> Option<Removed> {
         self.archive.as_ref()?.removed(process, kind)
+    }
+
+    /// What was removed as a whole behind the cursor of a question.
+    pub(super) fn gone_behind(&self, question: &Search) -> GoneLogs {
+        let Some(cursor) = &question.query.after else {
+            return GoneLogs::NONE;
+        };
+        let of_one = |process| {
+            let Position { number, .. } = cursor.of(process)?;
+            let numbers = question.query.numbers(process);
+            let Some(archive) = &self.archive else {
+                // Nobody counts what leaves memory. A process without any may never have had any.
+                let kept = self.kept(process, question.kind);
+                let is_lost = !kept.is_empty() && !kept.contains(&number);
+                return is_lost.then_some(GoneLogs::Uncounted);
+            };
+            let removed = archive.removed(process, question.kind)?;
+            Some(GoneLogs::among(&numbers, removed))
+        };
+        let gone = question.processes.iter().filter_map(of_one);
+        gone.fold(GoneLogs::NONE, GoneLogs::and)
     }
 
     /// A log as it is now; `None` if there is no such log. Who asked puts it together elsewhere.

@@ -19,7 +19,7 @@ use crate::{
         shelf::{Limits, Log},
     },
     restart::Shutdown,
-    search::{Asked, Found, LogKind, Naming, NoSuchLog, Search, Which, search},
+    search::{Asked, Found, GoneLogs, LogKind, Naming, NoSuchLog, Search, Which, search},
 };
 
 impl Handler<OpenLog> for LogStoreActor {
@@ -54,7 +54,7 @@ impl Handler<OpenLog> for LogStoreActor {
 impl Handler<SetLimits> for LogStoreActor {
     type Result = ();
 
-    fn handle(&mut self, limits: SetLimits, _: &mut Self::Context) {
+    fn handle(&mut self, limits: SetLimits, ctx: &mut Self::Context) {
         let SetLimits {
             settings,
             processes,
@@ -78,6 +78,11 @@ impl Handler<SetLimits> for LogStoreActor {
                 LogKind::Builds => self.builds,
             });
         }
+        // It may be due earlier now.
+        if let Some(age) = self.age.take() {
+            age.abort();
+        }
+        self.watch_age(ctx);
     }
 }
 
@@ -223,7 +228,7 @@ impl Handler<Search> for LogStoreActor {
             let gathered = store.send(Gather(question)).await;
             let mut gathered = gathered.map_err(|_| NoSuchLog::Closed)??;
             let without = std::mem::take(&mut gathered.without);
-            let has_older = gathered.has_older;
+            let (has_older, gone_logs) = (gathered.has_older, gathered.gone_logs);
             let abandoned = Arc::new(AtomicBool::new(false));
             let asker = Abandons(Arc::clone(&abandoned));
             let work = tokio::task::spawn_blocking(move || {
@@ -237,6 +242,7 @@ impl Handler<Search> for LogStoreActor {
             Ok(Found {
                 without,
                 has_older,
+                gone_logs,
                 ..found
             })
         })
@@ -266,6 +272,8 @@ struct Gathered {
     without: Vec<ProcessName>,
     /// The newest log of one process was asked for, and an older one is kept.
     has_older: bool,
+    /// What was removed as a whole behind the cursor.
+    gone_logs: GoneLogs,
 }
 
 impl Gathered {
@@ -313,11 +321,13 @@ impl Handler<Gather> for LogStoreActor {
             ([only], Which::Index(-1)) => self.kept(only, question.kind).len() > 1,
             _ => false,
         };
+        let gone_logs = self.gone_behind(&question);
         Ok(Gathered {
             question,
             frozen,
             without,
             has_older,
+            gone_logs,
         })
     }
 }

@@ -14,9 +14,13 @@
 //! | `record` | what an index consists of |
 //! | `writer` | one file that takes lines |
 //! | `segment`, `mend` | one file as readers see it |
-//! | `folder` | the files of one process, and which of them must go |
+//! | `folder` | the files of one process, and (`trim`) which of them must go |
+//! | `findings` | what the compiler found in one build |
+//! | `clock` | what tells how old a file is |
 //! | `weave` | one log from disk and memory |
 
+pub(crate) mod clock;
+pub(crate) mod findings;
 mod folder;
 mod mend;
 mod names;
@@ -39,6 +43,8 @@ use tokio::time::{Duration, Instant};
 
 pub use self::folder::Removed;
 use self::{
+    clock::Clock,
+    findings::Findings,
     folder::{Folder, Newest},
     record::Header,
     segment::millis,
@@ -46,7 +52,7 @@ use self::{
     writer::LogWriter,
 };
 use crate::{
-    ids::ProcessName,
+    ids::{BuildId, ProcessName},
     logs::{LogKey, Source, chunk::Stretch, shelf::FIRST},
     search::LogKind,
     spec::{LogSettings, Mode},
@@ -54,6 +60,9 @@ use crate::{
 
 /// How long the history stays off before a write is tried again.
 const PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a file that is too old and cannot be removed is left alone.
+const AGAIN: Duration = Duration::from_hours(1);
 
 /// How much history is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +158,10 @@ pub struct Archive {
     /// Nobody else writes there as long as this is open.
     lock: File,
     limits: ArchiveLimits,
+    clock: Clock,
     folders: HashMap<ProcessName, Folder>,
+    /// When the next file becomes too old.
+    due: Option<SystemTime>,
     /// The logs that take lines.
     live: HashMap<LogKey, Live>,
     /// When a write is tried again, where the last one failed.
@@ -197,6 +209,15 @@ impl Archive {
     /// # Errors
     /// When another daemon has it open, or the folder cannot be made or listed.
     pub fn open(root: &Path, limits: ArchiveLimits) -> Result<Self, ArchiveError> {
+        Self::open_by(root, limits, Clock::default())
+    }
+
+    /// The same, with a clock that tells how old files are.
+    pub(crate) fn open_by(
+        root: &Path,
+        limits: ArchiveLimits,
+        clock: Clock,
+    ) -> Result<Self, ArchiveError> {
         let failed = |cause| ArchiveError::Io {
             path: root.to_owned(),
             cause,
@@ -225,24 +246,35 @@ impl Archive {
             root: root.to_owned(),
             lock,
             limits,
+            clock,
             folders,
+            due: None,
             live: HashMap::new(),
             off_until: None,
         };
-        let names: Vec<_> = archive.folders.keys().cloned().collect();
-        for name in names {
-            archive.trim(&name);
-        }
+        archive.let_go();
         Ok(archive)
     }
 
     /// From now on so much is kept; what is too old or too much is removed.
     pub(crate) fn set_limits(&mut self, limits: ArchiveLimits) {
         self.limits = limits;
+        self.let_go();
+    }
+
+    /// Removes what has become too old.
+    pub(crate) fn let_go(&mut self) {
         let names: Vec<_> = self.folders.keys().cloned().collect();
         for name in names {
             self.trim(&name);
         }
+    }
+
+    /// How long it takes until the next file becomes too old; `None` if there is none. It becomes
+    /// shorter only by going by.
+    pub(crate) fn until_due(&self) -> Option<Duration> {
+        let until = self.due?.duration_since(self.clock.now());
+        Some(until.unwrap_or(AGAIN))
     }
 
     /// Whether what is recorded is older than this log, so that it may stand behind it.
@@ -330,9 +362,37 @@ impl Archive {
         let ended = ending.map_or(Ok(()), |ending| writer.end(ending));
         let (kind, id) = kind_and_id(key.source);
         if let Some(folder) = self.folders.get_mut(&key.process) {
-            folder.grew(kind, id, writer.sizes());
+            folder.grew(kind, id, writer.sizes(), self.clock.now());
         }
+        self.look_ahead();
         self.settle(ended.map_err(at(writer.path())));
+    }
+
+    /// What the compiler found in a build that has ended. Where that cannot be kept, it is not.
+    pub(crate) fn keep(&mut self, process: &ProcessName, build: BuildId, findings: &Findings) {
+        if self.is_off() {
+            return;
+        }
+        let Some(folder) = self.folders.get_mut(process) else {
+            return;
+        };
+        match folder.keep(build.0, findings, self.limits.segment_bytes) {
+            Ok(()) => self.trim(process),
+            Err(error) => log::warn!(
+                "{process}: what build {build} found is not remembered by later daemons: {error}"
+            ),
+        }
+    }
+
+    /// Where there is what the compiler found in a build.
+    pub(crate) fn findings(&self, process: &ProcessName, build: BuildId) -> Option<PathBuf> {
+        self.folders.get(process)?.findings(build.0)
+    }
+
+    /// The newest build before this one of which it is known what the compiler found.
+    pub(crate) fn found_before(&self, process: &ProcessName, build: BuildId) -> Option<BuildId> {
+        let before = self.folders.get(process)?.found_before(build.0)?;
+        Some(BuildId(before))
     }
 
     /// Whether there is nothing to be tried yet.
@@ -394,13 +454,14 @@ impl Archive {
             .entry(key.process.clone())
             .or_insert_with(|| Folder::new(path()));
         folder::make(folder.path()).map_err(at(folder.path()))?;
+        let now = self.clock.now();
         if let Some(full) = full {
-            folder.grew(kind, id, full.sizes());
+            folder.grew(kind, id, full.sizes(), now);
         }
         let path = folder.path().to_owned();
-        let path = folder.retire(kind, id).map_err(at(&path))?;
+        let path = folder.retire(kind, id, now).map_err(at(&path))?;
         let writer = LogWriter::create(path.clone(), header).map_err(at(&path))?;
-        folder.begun(kind, id);
+        folder.begun(kind, id, now);
         live.writer = Some(writer);
         self.trim(&key.process);
         Ok(())
@@ -411,18 +472,29 @@ impl Archive {
         let Some(folder) = self.folders.get_mut(process) else {
             return;
         };
+        let now = self.clock.now();
         let live = || self.live.iter().filter(|(key, _)| key.process == *process);
         for (key, live) in live() {
             if let Some(writer) = &live.writer {
                 let (kind, id) = kind_and_id(key.source);
-                folder.grew(kind, id, writer.sizes());
+                folder.grew(kind, id, writer.sizes(), now);
             }
         }
-        let is_live = |kind, id| live().any(|(key, _)| kind_and_id(key.source) == (kind, id));
-        if let Err(error) = folder.trim(&self.limits, SystemTime::now(), is_live) {
+        if let Err(error) = folder.trim(&self.limits, now, is_live(&self.live, process)) {
             // The next new file tries again.
             log::debug!("{}: {error}", folder.path().display());
         }
+        self.look_ahead();
+    }
+
+    /// Looks when the next file becomes too old.
+    fn look_ahead(&mut self) {
+        let oldest = self
+            .folders
+            .iter()
+            .filter_map(|(process, folder)| folder.oldest(is_live(&self.live, process)));
+        let oldest = oldest.min();
+        self.due = oldest.and_then(|oldest| folder::too_old_at(oldest, &self.limits));
     }
 
     /// Turns the history off or on, and says so.
@@ -453,10 +525,17 @@ impl Archive {
             if let (Some(writer), Some(folder)) =
                 (live.writer.take(), self.folders.get_mut(&key.process))
             {
-                folder.grew(kind, id, writer.sizes());
+                folder.grew(kind, id, writer.sizes(), self.clock.now());
             }
         }
     }
+}
+
+/// Which logs of a process take lines.
+fn is_live(live: &HashMap<LogKey, Live>, process: &ProcessName) -> impl Fn(LogKind, u64) -> bool {
+    let live = live.keys().filter(|key| key.process == *process);
+    let live: Vec<_> = live.map(|key| kind_and_id(key.source)).collect();
+    move |kind, id| live.contains(&(kind, id))
 }
 
 fn kind_and_id(source: Source) -> (LogKind, u64) {

@@ -293,7 +293,9 @@ impl Answer<'_> {
         };
         let (all, shown) = (build.error_count, build.errors.len());
         if all > shown {
-            format!("; {shown} of {all} errors are shown, search_build_log has all")
+            format!(
+                "; {shown} of {all} errors are shown, search_build_log with diagnostics: true has the others"
+            )
         } else {
             String::new()
         }

@@ -1,6 +1,6 @@
 //! What a search answers.
 
-use std::time::SystemTime;
+use std::{ops::RangeInclusive, time::SystemTime};
 
 use crate::{
     ids::ProcessName,
@@ -42,8 +42,10 @@ pub struct Found {
     pub has_older: bool,
     /// The places of the cursor that there are not, of which all that is kept was searched.
     pub beyond: Vec<Beyond>,
-    /// Lines behind the cursor that are gone.
+    /// Lines behind the cursor that are gone, of these logs.
     pub gone: u64,
+    /// Logs behind the cursor that were removed as a whole, so that nobody knows what they had.
+    pub gone_logs: GoneLogs,
     /// Lines within the bounds that were never kept, because history could not be written.
     pub lost: u64,
     /// Lines that are kept and cannot be read.
@@ -64,6 +66,43 @@ impl Found {
     #[must_use]
     pub fn shown(&self) -> u64 {
         self.shown_first + self.shown_last
+    }
+}
+
+/// How many logs are gone, with all of their lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoneLogs {
+    /// So many; 0 if there are none.
+    Counted(u64),
+    /// Some.
+    Uncounted,
+}
+
+impl GoneLogs {
+    /// None.
+    pub const NONE: Self = Self::Counted(0);
+
+    /// Those with these numbers, of which `removed` are no more.
+    pub(crate) fn among(numbers: &RangeInclusive<u64>, removed: Removed) -> Self {
+        let Removed { first, last, count } = removed;
+        let (start, end) = (*numbers.start(), *numbers.end());
+        if last < start || end < first {
+            Self::NONE
+        } else if start <= first && last <= end {
+            Self::Counted(count)
+        } else if start == last || end == first {
+            Self::Counted(1)
+        } else {
+            Self::Uncounted
+        }
+    }
+
+    /// These and others.
+    pub(crate) fn and(self, others: Self) -> Self {
+        match (self, others) {
+            (Self::Counted(one), Self::Counted(other)) => Self::Counted(one.saturating_add(other)),
+            _ => Self::Uncounted,
+        }
     }
 }
 
@@ -210,6 +249,31 @@ pub enum NoSuchLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_was_removed_only_the_ends_are_known() {
+        let removed = Removed {
+            first: 3,
+            last: 9,
+            count: 4,
+        };
+        let of = |numbers| GoneLogs::among(&numbers, removed);
+        for (numbers, expected) in [
+            (0..=u64::MAX, GoneLogs::Counted(4)),
+            (3..=9, GoneLogs::Counted(4)),
+            (4..=9, GoneLogs::Uncounted),
+            (1..=8, GoneLogs::Uncounted),
+            (9..=u64::MAX, GoneLogs::Counted(1)),
+            (1..=3, GoneLogs::Counted(1)),
+            (10..=12, GoneLogs::NONE),
+            (1..=2, GoneLogs::NONE),
+        ] {
+            assert_eq!(of(numbers.clone()), expected, "{numbers:?}");
+        }
+        let two = GoneLogs::Counted(2);
+        assert_eq!(two.and(two), GoneLogs::Counted(4));
+        assert_eq!(two.and(GoneLogs::Uncounted), GoneLogs::Uncounted);
+    }
 
     #[test]
     fn who_asks_for_what_had_to_leave_learns_that_it_had_to() {

@@ -45,8 +45,8 @@ pub(in crate::mcp) fn diagnostics(project: &str, answer: &DiagnosisAnswer, most:
         ),
         Diagnosed::Unknown(build) => format!(
             "{process} build {build} in {project}: its errors and warnings are not remembered, \
-             because it was cancelled, is not of this daemon or is no longer among the newest \
-             builds; search_build_log without diagnostics has its log, if that is kept"
+             because it was cancelled or nothing could be kept of it; search_build_log without \
+             diagnostics has its log, if that is kept"
         ),
         Diagnosed::NothingIsBuilt(kind) => format!(
             "{process} in {project}: nothing is built for a process of type {}, so there are no \
@@ -79,7 +79,7 @@ fn headline(project: &str, build: BuildId, diagnosis: &Diagnosis) -> String {
     let warnings = count(diagnosis.warning_count as u64, "warning", "warnings");
     let new = match diagnosis.new_count {
         Some(new) => format!("{} new since the build before", thousands(new as u64)),
-        None => "the first build of this daemon, so it is not known what is new".to_owned(),
+        None => "no build before it is remembered, so it is not known what is new".to_owned(),
     };
     format!(
         "build {build} ({outcome}, {}) in {project}: {errors}, {warnings}; {new}",
@@ -283,8 +283,8 @@ mod tests {
         };
         assert_eq!(
             of_build(first, 16_000),
-            "main build 9 (succeeded, release) in /home/u/ganbot: 0 errors, 1 warning; the first \
-             build of this daemon, so it is not known what is new\n\n\
+            "main build 9 (succeeded, release) in /home/u/ganbot: 0 errors, 1 warning; no build \
+             before it is remembered, so it is not known what is new\n\n\
              warning src/main.rs:3:5: unused\n --> src/main.rs:3:5"
         );
     }

@@ -29,7 +29,14 @@ pub(in crate::mcp) fn restart(report: &RestartReport) -> String {
             "more error or warning is",
             "more errors and warnings are",
         );
-        _ = write!(text, "\n\n{omitted} not shown; search_build_log has all");
+        _ = write!(
+            text,
+            "\n\n{omitted} not shown; search_build_log with diagnostics: true"
+        );
+        if let Some(build) = report.build {
+            _ = write!(text, ", build: {build}");
+        }
+        text.push_str(" has them");
     }
     lines(
         &mut text,
@@ -288,7 +295,8 @@ mod tests {
              0 ms. Connections refused: 0. What serves is not the newest: rolled_back (the newest \
              build did not prove itself).\n\
              next: a rollback never touches data; mend the cause and restart\n\n\
-             12 more errors and warnings are not shown; search_build_log has all\n\n\
+             12 more errors and warnings are not shown; search_build_log with diagnostics: true, \
+             build: 9 has them\n\n\
              new lines that look like errors:\nERROR no such table\n\n\
              what it printed last:\nstarting"
         );

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::{
     client::Client,
+    echo::Echo,
     program::{Manner, Order},
     stage::{Stage, scaled},
     summary::Spread,
@@ -38,9 +39,40 @@ pub(crate) struct History {
     openings: [Vec<f64>; 2],
     /// Of 1 MB, and of 1 GB; in milliseconds.
     tails: [Vec<f64>; 2],
-    /// p50 and p99 of `get_status` in each round, quiet and under load; in milliseconds.
-    quiet: Vec<[f64; 2]>,
-    load: Vec<[f64; 2]>,
+    /// Each round, quiet and under load.
+    quiet: Vec<Answers>,
+    load: Vec<Answers>,
+}
+
+/// p50 and p99 of what was asked in turns, in milliseconds.
+struct Answers {
+    status: [f64; 2],
+    echo: [f64; 2],
+}
+
+/// What is asked in turns.
+#[derive(Clone, Copy)]
+enum Asked {
+    Status,
+    Echo,
+}
+
+impl Answers {
+    fn of(&self, asked: Asked) -> [f64; 2] {
+        match asked {
+            Asked::Status => self.status,
+            Asked::Echo => self.echo,
+        }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Status => "get_status",
+            Self::Echo => "bare TCP echo",
+        })
+    }
 }
 
 pub(crate) fn measure() -> History {
@@ -85,10 +117,11 @@ pub(crate) fn measure() -> History {
     }
 
     let (mut quiet, mut load) = (Vec::new(), Vec::new());
+    let mut echo = Echo::start();
     for round in 0..ROUNDS {
         eprintln!("history: get_status, round {} of {ROUNDS}", round + 1);
-        quiet.push(status(&mut client));
-        load.push(under_load(&stage, &mut client));
+        quiet.push(answers(&mut client, &mut echo));
+        load.push(under_load(&stage, &mut client, &mut echo));
     }
     History {
         openings,
@@ -98,23 +131,31 @@ pub(crate) fn measure() -> History {
     }
 }
 
-/// p50 and p99.
-fn status(client: &mut Client) -> [f64; 2] {
+/// Asks for the status, and right after that the echo.
+fn answers(client: &mut Client, echo: &mut Echo) -> Answers {
     let mut due = Instant::now();
-    let mut times: Vec<f64> = (0..QUESTIONS)
-        .map(|_| {
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-            // Turns that were missed are not made up for.
-            due = (due + EVERY).max(Instant::now());
-            milliseconds(client.call("get_status", &json!({})).1)
-        })
-        .collect();
+    let times = (0..QUESTIONS).map(|_| {
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        // Turns that were missed are not made up for.
+        due = (due + EVERY).max(Instant::now());
+        let (_, status) = client.call("get_status", &json!({}));
+        (milliseconds(status), milliseconds(echo.call()))
+    });
+    let (status, echo) = times.unzip();
+    Answers {
+        status: percentiles(status),
+        echo: percentiles(echo),
+    }
+}
+
+/// p50 and p99.
+fn percentiles(mut times: Vec<f64>) -> [f64; 2] {
     times.sort_by(f64::total_cmp);
     [50, 99].map(|percent| times[times.len() * percent / 100])
 }
 
 /// The same, while one process floods and 1 GB is searched all the time.
-fn under_load(stage: &Stage, client: &mut Client) -> [f64; 2] {
+fn under_load(stage: &Stage, client: &mut Client, echo: &mut Echo) -> Answers {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -134,9 +175,9 @@ fn under_load(stage: &Stage, client: &mut Client) -> [f64; 2] {
             }
         });
         thread::sleep(Duration::from_millis(100));
-        let times = status(client);
+        let answers = answers(client, echo);
         over.store(true, Ordering::Relaxed);
-        times
+        answers
     })
 }
 
@@ -162,18 +203,20 @@ impl fmt::Display for History {
         }
         writeln!(
             text,
-            "get_status over one connection, every {} ms; ms, median (worst) of {ROUNDS}\n{:<24} {:>17} {:>17} {:>8}",
+            "one connection each, asked every {} ms; ms, median (worst) of {ROUNDS}\n{:<24} {:>17} {:>17} {:>8}",
             EVERY.as_millis(),
             "",
             "idle",
             "flood and search",
             "ratio"
         )?;
-        for (number, title) in ["p50", "p99"].into_iter().enumerate() {
-            let [idle, busy] =
-                [&self.quiet, &self.load].map(|it| Spread::of(it.iter().map(|it| it[number])));
-            let ratio = busy.median / idle.median;
-            writeln!(text, "{title:<24} {idle:>17} {busy:>17} {ratio:>8.2}")?;
+        for (number, percent) in ["p50", "p99"].into_iter().enumerate() {
+            for asked in [Asked::Status, Asked::Echo] {
+                let [idle, busy] = [&self.quiet, &self.load]
+                    .map(|it| Spread::of(it.iter().map(|it| it.of(asked)[number])));
+                let (title, ratio) = (format!("{asked} {percent}"), busy.median / idle.median);
+                writeln!(text, "{title:<24} {idle:>17} {busy:>17} {ratio:>8.2}")?;
+            }
         }
         f.write_str(&text)
     }

@@ -1,6 +1,7 @@
 //! A project on disk, a daemon that serves it, and what a test asks of both.
 
 mod daemon;
+mod found;
 mod gate;
 mod http;
 mod measure;
@@ -16,7 +17,8 @@ use std::{
 };
 
 pub(crate) use self::{
-    daemon::Daemon, gate::Gate, http::Http, measure::*, processes::*, project::Project, server::*,
+    daemon::Daemon, found::*, gate::Gate, http::Http, measure::*, processes::*, project::Project,
+    server::*,
 };
 
 /// How long anything may take before a test gives up.

@@ -25,7 +25,7 @@ use super::spawner::Spawner;
 use crate::{
     artifact::{
         Artifact, Build, BuildDone, BuildFailure, BuildStarted, BuilderClosed, Built, CancelBuild,
-        Diagnosed, Work,
+        DescribeKnown, Diagnosed, Known, Work,
     },
     build::environment::BaseEnvironment,
     builder_actor::{BuildLog, BuilderActor, Enlist},
@@ -81,6 +81,15 @@ impl Handler<Diagnosed> for Recorder {
 
     fn handle(&mut self, diagnosed: Diagnosed, _: &mut Self::Context) {
         self.0.send(Event::Diagnosed(diagnosed)).unwrap();
+    }
+}
+
+/// It remembers nothing.
+impl Handler<DescribeKnown> for Recorder {
+    type Result = Option<Arc<Known>>;
+
+    fn handle(&mut self, _: DescribeKnown, _: &mut Self::Context) -> Self::Result {
+        None
     }
 }
 
@@ -229,6 +238,7 @@ impl Stage {
                 open: recorder.clone().recipient(),
                 append: recorder.clone().recipient(),
                 diagnosed: recorder.clone().recipient(),
+                known: recorder.clone().recipient(),
                 ended: recorder.clone().recipient(),
             },
         );

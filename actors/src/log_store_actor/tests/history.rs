@@ -4,10 +4,15 @@ use std::path::Path;
 
 use super::*;
 use crate::{
+    artifact::{
+        DescribeDiagnosis, DescribeKnown, Diagnosed, Diagnosis, Known, KnownDiagnosis, WhichBuild,
+    },
+    build::known::{Identity, Origin, Severity},
     logs::{
         SetLimits,
-        archive::{Archive, ArchiveLimits, Closed},
+        archive::{Archive, ArchiveLimits, Closed, clock::Clock},
     },
+    report::BuildOutcome,
     spec::LogSettings,
 };
 
@@ -125,6 +130,188 @@ async fn runs_and_builds_are_counted_apart() {
         assert_eq!(found.unwrap().text, "   warning: unused\n");
     }
     assert_eq!(found(&store, -1).await.kept, 0);
+}
+
+#[actix::test]
+async fn what_becomes_too_old_leaves_at_that_moment_however_quiet_everybody_is() {
+    tokio::time::pause();
+    let root = tempfile::tempdir().unwrap();
+    let limits = ArchiveLimits {
+        keep_days: 2,
+        segment_bytes: 100,
+        ..ArchiveLimits::from(&LogSettings::default())
+    };
+    let (start, wall) = (Instant::now(), SystemTime::now());
+    let clock = Clock::new(move || wall + start.elapsed());
+    let archive = Archive::open_by(root.path(), limits, clock).unwrap();
+    let passthrough = Passthrough::to_one(Box::new(io::sink())).unwrap();
+    let memory = (Limits::default(), Limits::default());
+    let store = LogStoreActor::with_archive(passthrough, memory, Some(archive)).start();
+    let names = || {
+        let entries = std::fs::read_dir(root.path().join("main")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|it| it.contains(".log")).collect();
+        names.sort_unstable();
+        names
+    };
+    let hours = |hours| tokio::time::sleep(Duration::from_hours(hours));
+    open(&store, run(1), vec![]).await;
+    print(&store, run(1), &"long line\n".repeat(20)).await;
+    print(&store, run(1), "on in a new file\n").await;
+    hours(10).await;
+    open(&store, run(2), vec![]).await;
+    crash(&store, 2).await;
+    let all = ["run-000001.0001.log", "run-000001.log", "run-000002.log"];
+    assert_eq!(names(), all);
+    hours(37).await;
+    assert_eq!(names(), all);
+    hours(2).await;
+    assert_eq!(names(), all[1..]);
+    hours(8).await;
+    assert_eq!(names(), all[1..]);
+    hours(2).await;
+    assert_eq!(names(), all[1..2], "it still takes lines");
+    print(&store, run(1), "after two days\n").await;
+    let path = root.path().join("main/run-000001.log");
+    let text = std::fs::read_to_string(path).unwrap();
+    assert_eq!(text, "on in a new file\nafter two days\n");
+}
+
+#[actix::test]
+async fn runs_behind_a_cursor_that_were_removed_as_a_whole_are_a_gap() {
+    let root = tempfile::tempdir().unwrap();
+    let limits = ArchiveLimits {
+        keep_logs: 3,
+        ..ArchiveLimits::from(&LogSettings::default())
+    };
+    let archive = Archive::open(root.path(), limits).unwrap();
+    let passthrough = Passthrough::to_one(Box::new(io::sink())).unwrap();
+    let memory = Limits {
+        logs: 1,
+        ..Limits::default()
+    };
+    let store = LogStoreActor::with_archive(passthrough, (memory, memory), Some(archive)).start();
+    for n in [2, 4, 6, 8, 10, 12] {
+        open(&store, run(n), vec![]).await;
+        print(&store, run(n), "one\n").await;
+        crash(&store, n).await;
+    }
+    for (cursor, kept, gone) in [
+        ("1:1", 3, GoneLogs::Counted(3)),
+        ("2:1", 3, GoneLogs::Counted(3)),
+        ("4:1", 3, GoneLogs::Uncounted),
+        ("6:1", 3, GoneLogs::Counted(1)),
+        ("8:1", 2, GoneLogs::NONE),
+    ] {
+        let after = Some(cursor.parse().unwrap());
+        let search = Search {
+            processes: vec![run(1).process],
+            kind: LogKind::Runs,
+            which: Which::All,
+            query: Query {
+                after,
+                ..everything()
+            },
+        };
+        let found = store.send(search).await.unwrap().unwrap();
+        assert_eq!(
+            (found.kept, found.gone, found.gone_logs),
+            (kept, 0, gone),
+            "{cursor}"
+        );
+    }
+}
+
+/// A build with its findings; what is known after it tells builds apart.
+async fn diagnosed(store: &Addr<LogStoreActor>, n: u64) -> (Arc<Diagnosis>, Arc<Known>) {
+    open(store, build(n), vec![]).await;
+    let mut known = Known::default();
+    let finding = Identity::of(Severity::Error, None, &[], &format!("error {n}!"), "");
+    let origin = Origin {
+        severity: Severity::Error,
+        unit: None,
+    };
+    known.add(finding, origin).unwrap();
+    let diagnosis = Diagnosis {
+        mode: Mode::Dev,
+        outcome: BuildOutcome::Failed,
+        error_count: usize::try_from(n).unwrap(),
+        warning_count: 0,
+        new_count: None,
+        findings: Vec::new(),
+    };
+    let (diagnosis, known) = (Arc::new(diagnosis), Arc::new(known));
+    let fact = Diagnosed {
+        process: build(n).process,
+        build: BuildId(n),
+        diagnosis: Arc::clone(&diagnosis),
+        known: Arc::clone(&known),
+    };
+    store.send(fact).await.unwrap();
+    let (process, ending) = (build(n).process, BuildEnding::Failed);
+    let ended = BuildEnded {
+        process,
+        build: BuildId(n),
+        ending,
+    };
+    store.send(ended).await.unwrap();
+    (diagnosis, known)
+}
+
+#[actix::test]
+async fn findings_of_builds_outlive_the_daemon_and_the_next_one_compares_with_the_last() {
+    let root = tempfile::tempdir().unwrap();
+    let store = store_in(root.path(), Limits::default()).await;
+    let (first, _) = diagnosed(&store, 1).await;
+    let (_, known) = diagnosed(&store, 2).await;
+    open(&store, build(3), vec![]).await;
+    drop(store);
+
+    let store = store_in(root.path(), Limits::default()).await;
+    open(&store, build(4), vec![]).await;
+    let process = || build(1).process;
+    let ask = |which| {
+        store.send(DescribeDiagnosis {
+            process: process(),
+            which,
+        })
+    };
+    let found = KnownDiagnosis::Found {
+        build: BuildId(1),
+        diagnosis: first,
+    };
+    assert_eq!(ask(WhichBuild::Index(0)).await.unwrap(), Ok(found));
+    for (build, expected) in [
+        (3, KnownDiagnosis::Unknown(BuildId(3))),
+        (4, KnownDiagnosis::UnderWay(BuildId(4))),
+        (9, KnownDiagnosis::Unknown(BuildId(9))),
+    ] {
+        let which = WhichBuild::Id(BuildId(build));
+        assert_eq!(ask(which).await.unwrap(), Ok(expected));
+    }
+    let before = |build| {
+        let (process, before) = (process(), BuildId(build));
+        store.send(DescribeKnown { process, before })
+    };
+    assert_eq!(before(4).await.unwrap(), Some(known));
+    assert_eq!(before(1).await.unwrap(), None);
+}
+
+#[actix::test]
+async fn without_a_history_findings_are_known_as_long_as_the_daemon_lives() {
+    let passthrough = Passthrough::to_one(Box::new(io::sink())).unwrap();
+    let store = LogStoreActor::new(passthrough).start();
+    let (diagnosis, _) = diagnosed(&store, 1).await;
+    let (process, which) = (build(1).process, WhichBuild::Index(-1));
+    let found = store.send(DescribeDiagnosis { process, which }).await;
+    let expected = KnownDiagnosis::Found {
+        build: BuildId(1),
+        diagnosis,
+    };
+    assert_eq!(found.unwrap(), Ok(expected));
+    let (process, before) = (build(1).process, BuildId(2));
+    let known = store.send(DescribeKnown { process, before }).await;
+    assert_eq!(known.unwrap(), None);
 }
 
 #[actix::test]

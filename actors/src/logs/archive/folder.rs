@@ -1,30 +1,34 @@
-//! The files of one process: which there are, how large and how old, and which of them must go.
+//! The files of one process: which there are, how large and how old. `trim` knows which of them must
+//! go.
+
+mod trim;
 
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     fs::{self, DirBuilder},
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
+use self::trim::REMOVED;
+pub use self::trim::Removed;
+pub(super) use self::trim::too_old_at;
 use super::{
-    ArchiveLimits,
-    names::{Content, FileName, NEWEST, Number, log_name},
+    findings::Findings,
+    names::{Content, FileName, NEWEST, Number, findings_name, log_name},
     segment::Segment,
 };
 use crate::search::LogKind;
 
 /// Whose eyes the folders are for: their owner's.
 const MODE: u32 = 0o700;
-/// The file that tells which logs were removed.
-const REMOVED: &str = "removed";
+/// What is being written in place of another file.
+const DRAFT: &str = "draft";
 /// What a file occupies on a disk is a multiple of this.
 const PAGE: u64 = 4096;
-const DAY: Duration = Duration::from_hours(24);
 
 /// All logs of one process.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub(super) struct Folder {
     path: PathBuf,
     runs: Books,
     builds: Books,
+    /// How many bytes there are of what the compiler found, by build.
+    findings: BTreeMap<u64, u64>,
 }
 
 /// All logs of one kind.
@@ -53,22 +59,15 @@ struct Volume {
     segment: Option<Arc<Segment>>,
 }
 
-/// Logs of one kind that were removed because what is kept is bounded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Removed {
-    /// The id of the oldest one.
-    pub first: u64,
-    /// The id of the newest one.
-    pub last: u64,
-    /// How many: ids are unique in the project, so other processes have some of those between.
-    pub count: u64,
-}
-
 impl Volume {
     fn size(&self) -> u64 {
-        let size = |file: Option<u64>| file.unwrap_or(0).next_multiple_of(PAGE);
-        size(self.log) + size(self.index)
+        occupied(self.log.unwrap_or(0)) + occupied(self.index.unwrap_or(0))
     }
+}
+
+/// What so many bytes occupy on a disk.
+fn occupied(bytes: u64) -> u64 {
+    bytes.next_multiple_of(PAGE)
 }
 
 impl Books {
@@ -88,18 +87,24 @@ impl Folder {
             path,
             runs: Books::default(),
             builds: Books::default(),
+            findings: BTreeMap::new(),
         }
     }
 
     /// Lists a folder. No log is opened.
     pub(super) fn open(path: PathBuf) -> io::Result<Self> {
         let mut folder = Self::new(path);
+        let mut unlikely = None;
         for entry in fs::read_dir(&folder.path)? {
             let entry = entry?;
-            let name = entry.file_name();
-            let Some(name) = name.to_str().and_then(FileName::parse) else {
+            let text = entry.file_name();
+            let Some(name) = text.to_str().and_then(FileName::parse) else {
                 continue;
             };
+            if !name.is_likely() {
+                unlikely = Some(text);
+                continue;
+            }
             // It may have been removed meanwhile.
             if let Ok(metadata) = entry.metadata()
                 && metadata.is_file()
@@ -108,6 +113,14 @@ impl Folder {
                 folder.found(name, metadata.len(), modified);
             }
         }
+        if let Some(name) = unlikely {
+            log::warn!(
+                "{}: {} and others with such numbers, if there are any, are left out: they are not \
+                 of this program",
+                folder.path.display(),
+                name.display()
+            );
+        }
         if let Ok(text) = fs::read_to_string(folder.path.join(REMOVED)) {
             folder.runs.removed = Removed::parse(&text, LogKind::Runs);
             folder.builds.removed = Removed::parse(&text, LogKind::Builds);
@@ -115,10 +128,25 @@ impl Folder {
         for kind in [LogKind::Runs, LogKind::Builds] {
             folder.sort(kind);
         }
+        folder.clear();
         Ok(folder)
     }
 
+    /// Removes findings of builds whose logs somebody has removed.
+    fn clear(&mut self) {
+        let path = self.path.clone();
+        let builds = &self.builds.kept;
+        self.findings.retain(|build, _| {
+            // What cannot be removed still takes its room.
+            builds.contains_key(build) || remove(&path.join(findings_name(*build))).is_err()
+        });
+    }
+
     fn found(&mut self, name: FileName, size: u64, modified: SystemTime) {
+        if name.content == Content::Findings {
+            self.findings.insert(name.id, size);
+            return;
+        }
         let volumes = self.books_mut(name.kind).kept.entry(name.id).or_default();
         let at = volumes
             .iter()
@@ -132,6 +160,7 @@ impl Folder {
         match name.content {
             Content::Log => volume.log = Some(size),
             Content::Index => volume.index = Some(size),
+            Content::Findings => {}
         }
     }
 
@@ -210,8 +239,37 @@ impl Folder {
         Some(segments.collect())
     }
 
+    /// Keeps what the compiler found in a build, if its log is kept and they take `most` bytes at
+    /// most.
+    pub(super) fn keep(&mut self, build: u64, findings: &Findings, most: u64) -> io::Result<()> {
+        if self.builds.kept.get(&build).is_none_or(Vec::is_empty) {
+            return Ok(());
+        }
+        let path = self.path.join(findings_name(build));
+        let size = findings.write(&self.path.join(DRAFT), &path, most)?;
+        self.findings.extend(size.map(|size| (build, size)));
+        Ok(())
+    }
+
+    /// Where there is what the compiler found in a build.
+    pub(super) fn findings(&self, build: u64) -> Option<PathBuf> {
+        let there = self.findings.contains_key(&build);
+        there.then(|| self.path.join(findings_name(build)))
+    }
+
+    /// The newest build before this one of which it is known what the compiler found.
+    pub(super) fn found_before(&self, build: u64) -> Option<u64> {
+        let (before, _) = self.findings.range(..build).next_back()?;
+        Some(*before)
+    }
+
     /// Makes room for a new file of a log: the newest gets a number. Gives the name that is free now.
-    pub(super) fn retire(&mut self, kind: LogKind, id: u64) -> io::Result<PathBuf> {
+    pub(super) fn retire(
+        &mut self,
+        kind: LogKind,
+        id: u64,
+        now: SystemTime,
+    ) -> io::Result<PathBuf> {
         let path = self.path.clone();
         let name = |number| path.join(log_name(kind, id, number));
         let free = name(NEWEST);
@@ -225,7 +283,7 @@ impl Folder {
         let index = rename(&free.with_extension("idx"), &numbered.with_extension("idx"))?;
         let old = volumes.pop_if(|volume| volume.number == NEWEST);
         if log || index {
-            let old = old.unwrap_or_else(|| Volume::new(number, SystemTime::now()));
+            let old = old.unwrap_or_else(|| Volume::new(number, now));
             volumes.push(Volume {
                 number,
                 segment: None,
@@ -236,169 +294,25 @@ impl Folder {
     }
 
     /// There is a new file of a log, the newest one.
-    pub(super) fn begun(&mut self, kind: LogKind, id: u64) {
+    pub(super) fn begun(&mut self, kind: LogKind, id: u64, now: SystemTime) {
         let volumes = self.books_mut(kind).kept.entry(id).or_default();
-        volumes.push(Volume::new(NEWEST, SystemTime::now()));
+        volumes.push(Volume::new(NEWEST, now));
     }
 
     /// The newest file of a log has become larger.
-    pub(super) fn grew(&mut self, kind: LogKind, id: u64, (log, index): (u64, u64)) {
+    pub(super) fn grew(
+        &mut self,
+        kind: LogKind,
+        id: u64,
+        (log, index): (u64, u64),
+        now: SystemTime,
+    ) {
         let newest = self.books_mut(kind).kept.get_mut(&id);
         if let Some(newest) = newest.and_then(|volumes| volumes.last_mut()) {
             newest.log = Some(log);
             newest.index = Some(index);
-            newest.modified = SystemTime::now();
+            newest.modified = now;
         }
-    }
-
-    /// Removes what is too old or too much. The newest file of each log for which `live` holds stays.
-    pub(super) fn trim(
-        &mut self,
-        limits: &ArchiveLimits,
-        now: SystemTime,
-        live: impl Fn(LogKind, u64) -> bool,
-    ) -> io::Result<()> {
-        let before = (self.runs.removed, self.builds.removed);
-        let trimmed = self.trim_age(limits, now, &live).and_then(|()| {
-            self.trim_number(limits, &live)?;
-            self.trim_size(limits, &live)
-        });
-        if before != (self.runs.removed, self.builds.removed) {
-            self.tell_removed()?;
-        }
-        trimmed
-    }
-
-    fn trim_age(
-        &mut self,
-        limits: &ArchiveLimits,
-        now: SystemTime,
-        live: &impl Fn(LogKind, u64) -> bool,
-    ) -> io::Result<()> {
-        let oldest = now.checked_sub(DAY * limits.keep_days);
-        let Some(oldest) = oldest.filter(|_| limits.keep_days > 0) else {
-            return Ok(());
-        };
-        for kind in [LogKind::Runs, LogKind::Builds] {
-            let ids: Vec<_> = self.ids(kind).collect();
-            for id in ids {
-                while self
-                    .first(kind, id, live)
-                    .is_some_and(|volume| volume.modified < oldest)
-                {
-                    self.remove_first(kind, id)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn trim_number(
-        &mut self,
-        limits: &ArchiveLimits,
-        live: &impl Fn(LogKind, u64) -> bool,
-    ) -> io::Result<()> {
-        for kind in [LogKind::Runs, LogKind::Builds] {
-            let surplus = self.ids(kind).count().saturating_sub(limits.keep_logs);
-            let old: Vec<_> = self.ids(kind).filter(|id| !live(kind, *id)).collect();
-            for id in old.into_iter().take(surplus) {
-                while self.first(kind, id, live).is_some() {
-                    self.remove_first(kind, id)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn trim_size(
-        &mut self,
-        limits: &ArchiveLimits,
-        live: &impl Fn(LogKind, u64) -> bool,
-    ) -> io::Result<()> {
-        let mut runs = self.runs.size();
-        let mut builds = self.builds.size();
-        // The newest file has room to grow until the next look.
-        let keep = limits.keep_bytes - limits.segment_bytes.min(limits.keep_bytes / 8);
-        while runs + builds > keep {
-            let oldest = |kind| {
-                let of_kind = self.ids(kind).filter_map(|id| {
-                    let volume = self.first(kind, id, live)?;
-                    Some((volume.modified, id, volume.size()))
-                });
-                of_kind
-                    .min()
-                    .map(|(modified, id, size)| (modified, kind, id, size))
-            };
-            let (run, build) = (oldest(LogKind::Runs), oldest(LogKind::Builds));
-            // A chatty program must not cost the few words of its builds.
-            let spared = builds <= limits.keep_bytes / 8;
-            let next = match (run, build) {
-                (Some(run), Some(build)) if build.0 < run.0 && !spared => build,
-                (Some(run), _) => run,
-                (None, Some(build)) => build,
-                (None, None) => return Ok(()),
-            };
-            let (_, kind, id, size) = next;
-            self.remove_first(kind, id)?;
-            match kind {
-                LogKind::Runs => runs = runs.saturating_sub(size),
-                LogKind::Builds => builds = builds.saturating_sub(size),
-            }
-        }
-        Ok(())
-    }
-
-    /// The oldest file of a log, if it may go.
-    fn first(
-        &self,
-        kind: LogKind,
-        id: u64,
-        live: &impl Fn(LogKind, u64) -> bool,
-    ) -> Option<&Volume> {
-        let first = self.books(kind).kept.get(&id)?.first()?;
-        (first.number != NEWEST || !live(kind, id)).then_some(first)
-    }
-
-    /// Removes the oldest file of a log.
-    fn remove_first(&mut self, kind: LogKind, id: u64) -> io::Result<()> {
-        let path = self.path.clone();
-        let books = self.books_mut(kind);
-        let Some(volumes) = books.kept.get_mut(&id) else {
-            return Ok(());
-        };
-        let Some(first) = volumes.first() else {
-            return Ok(());
-        };
-        let log = path.join(log_name(kind, id, first.number));
-        remove(&log)?;
-        remove(&log.with_extension("idx"))?;
-        volumes.remove(0);
-        if volumes.is_empty() {
-            books.kept.remove(&id);
-            let removed = books.removed.get_or_insert(Removed {
-                first: id,
-                last: id,
-                count: 0,
-            });
-            removed.first = removed.first.min(id);
-            removed.last = removed.last.max(id);
-            removed.count += 1;
-        }
-        Ok(())
-    }
-
-    /// Writes down which logs were removed, so that their ids are not used again.
-    fn tell_removed(&self) -> io::Result<()> {
-        let mut text = String::new();
-        for (name, removed) in [("runs", self.runs.removed), ("builds", self.builds.removed)] {
-            if let Some(removed) = removed {
-                let Removed { first, last, count } = removed;
-                let _ = writeln!(text, "{name} {first} {last} {count}");
-            }
-        }
-        let path = self.path.join(REMOVED);
-        let new = path.with_extension("new");
-        fs::write(&new, text).and_then(|()| fs::rename(&new, &path))
     }
 }
 
@@ -418,23 +332,6 @@ impl Volume {
             modified,
             segment: None,
         }
-    }
-}
-
-impl Removed {
-    fn parse(text: &str, kind: LogKind) -> Option<Self> {
-        let name = match kind {
-            LogKind::Runs => "runs ",
-            LogKind::Builds => "builds ",
-        };
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        let mut numbers = line.split(' ').map(str::parse);
-        let mut number = || numbers.next()?.ok();
-        Some(Self {
-            first: number()?,
-            last: number()?,
-            count: number()?,
-        })
     }
 }
 

@@ -1,11 +1,18 @@
 //! How files are named: `run-000007.log` is being written, or was written last; what was written
 //! before it is `run-000007.0001.log`, then `run-000007.0002.log`: the order in which a shell gives
-//! them. Each has an index beside it, with `idx` at the end.
+//! them. Each has an index beside it, with `idx` at the end, and a build may have `build-000009.json`.
 
 use crate::search::LogKind;
 
+/// The highest id that a file is believed to have: a run each second for thirty years. New ids go on
+/// behind the highest one, so whoever puts an absurd name there would otherwise have them all.
+pub(super) const MOST_ID: u64 = 999_999_999;
+
 /// Which of a log's files.
 pub(super) type Number = u32;
+
+/// The highest number that a file is believed to have.
+const MOST_NUMBER: Number = 999_999_999;
 
 /// The newest file of a log, whose name has no number.
 pub(super) const NEWEST: Number = Number::MAX;
@@ -24,6 +31,8 @@ pub(super) struct FileName {
 pub(super) enum Content {
     Log,
     Index,
+    /// What the compiler found in a build, whatever the number of its files.
+    Findings,
 }
 
 /// The name of a log file.
@@ -39,6 +48,11 @@ pub(super) fn log_name(kind: LogKind, id: u64, number: Number) -> String {
     }
 }
 
+/// The name of what the compiler found in a build.
+pub(super) fn findings_name(build: u64) -> String {
+    format!("build-{build:06}.json")
+}
+
 impl FileName {
     /// `None` for what is no file of a log.
     pub(super) fn parse(name: &str) -> Option<Self> {
@@ -52,10 +66,12 @@ impl FileName {
         let content = match extension {
             "log" => Content::Log,
             "idx" => Content::Index,
+            "json" if kind == LogKind::Builds => Content::Findings,
             _ => return None,
         };
         let (id, number) = match rest.split_once('.') {
             None => (rest, NEWEST),
+            Some(_) if content == Content::Findings => return None,
             Some((id, number)) => (id, number.parse().ok()?),
         };
         let found = Self {
@@ -68,6 +84,11 @@ impl FileName {
         let ours = log_name(kind, found.id, number);
         let same = ours.strip_suffix("log") == name.strip_suffix(extension);
         same.then_some(found)
+    }
+
+    /// Whether it can be a file of ours; a name of that form can be anybody's.
+    pub(super) fn is_likely(&self) -> bool {
+        self.id <= MOST_ID && (self.number == NEWEST || self.number <= MOST_NUMBER)
     }
 }
 
@@ -93,6 +114,25 @@ mod tests {
             (index.kind, index.content),
             (LogKind::Builds, Content::Index)
         );
+        let findings = FileName::parse(&findings_name(9)).unwrap();
+        assert_eq!((findings.id, findings.content), (9, Content::Findings));
+    }
+
+    #[test]
+    fn absurd_numbers_are_unlikely() {
+        for (name, expected) in [
+            ("run-999999999.log", true),
+            ("run-1000000000.log", false),
+            ("run-18446744073709551615.idx", false),
+            ("build-999999999999.json", false),
+            ("run-000007.999999999.log", true),
+            ("run-000007.4294967294.log", false),
+        ] {
+            let parsed = FileName::parse(name).unwrap();
+            assert_eq!(parsed.is_likely(), expected, "{name}");
+        }
+        // No number at all.
+        assert_eq!(FileName::parse("run-18446744073709551616.log"), None);
     }
 
     #[test]
@@ -107,6 +147,9 @@ mod tests {
             "removed",
             "run-.log",
             "run-000007.0001.0001.log",
+            "run-000007.json",
+            "build-000007.0001.json",
+            "build-7.json",
         ] {
             assert_eq!(FileName::parse(name), None, "{name}");
         }

@@ -1,5 +1,6 @@
 //! The history with real files. What a reader finds is what counts, and what lies on the disk.
 
+mod keeping;
 mod model;
 
 use std::{io, os::unix::fs::PermissionsExt, time::UNIX_EPOCH};
@@ -165,6 +166,11 @@ fn numbers(archive: &mut Archive, key: &LogKey) -> Vec<u64> {
     lines.into_iter().map(|line| line.number).collect()
 }
 
+fn kept(archive: &Archive) -> (Vec<u64>, Vec<u64>) {
+    let kept = |kind| archive.logs(&main(), kind);
+    (kept(LogKind::Runs), kept(LogKind::Builds))
+}
+
 #[test]
 fn what_was_printed_lies_in_the_file_byte_for_byte_and_comes_back_with_all_that_is_known() {
     let root = tempfile::tempdir().unwrap();
@@ -324,153 +330,6 @@ fn a_gigabyte_is_opened_without_a_look_into_it() {
     assert!(start.elapsed() < Duration::from_millis(200));
     assert_eq!(archive.logs(&main(), LogKind::Runs).len(), 128);
     assert_eq!(archive.last_run(), 128);
-}
-
-/// A finished log of `bytes` bytes, whose files are `age` days old.
-fn finished(archive: &mut Archive, root: &TempDir, key: &LogKey, bytes: usize, age: u32) {
-    let mut told = Told::begin(archive, key.clone());
-    told.print(archive, Stream::Stdout, &b"1234567\n".repeat(bytes / 8));
-    archive.end(key, Some("ended"));
-    let (kind, id) = kind_and_id(key.source);
-    let name = names::log_name(kind, id, names::NEWEST);
-    let path = root.path().join("main").join(name);
-    let modified = SystemTime::now() - Duration::from_hours(24) * age;
-    for path in [path.with_extension("idx"), path] {
-        let file = File::options().append(true).open(path).unwrap();
-        file.set_modified(modified).unwrap();
-    }
-}
-
-fn kept(archive: &Archive) -> (Vec<u64>, Vec<u64>) {
-    let kept = |kind| archive.logs(&main(), kind);
-    (kept(LogKind::Runs), kept(LogKind::Builds))
-}
-
-#[test]
-fn the_oldest_leave_when_it_is_too_much_but_builds_keep_an_eighth() {
-    let root = tempfile::tempdir().unwrap();
-    let mut archive = Archive::open(root.path(), LIMITS).unwrap();
-    finished(&mut archive, &root, &build(1), 4_000, 9);
-    for id in 1..=6 {
-        finished(
-            &mut archive,
-            &root,
-            &run(id),
-            60_000,
-            8 - u32::try_from(id).unwrap(),
-        );
-    }
-    drop(archive);
-    let limits = ArchiveLimits {
-        keep_bytes: 256 * 1024,
-        ..LIMITS
-    };
-    let mut archive = Archive::open(root.path(), limits).unwrap();
-    // Each takes 60 KiB and 4 KiB of index.
-    assert_eq!(kept(&archive), (vec![4, 5, 6], vec![1]));
-    let removed = |archive: &Archive| archive.removed(&main(), LogKind::Runs);
-    let three = Removed {
-        first: 1,
-        last: 3,
-        count: 3,
-    };
-    assert_eq!(removed(&archive), Some(three));
-    assert_eq!(archive.removed(&main(), LogKind::Builds), None);
-    // Builds that take more than that leave in their turn.
-    for id in 2..=4 {
-        finished(&mut archive, &root, &build(id), 60_000, 9);
-    }
-    drop(archive);
-    let archive = Archive::open(root.path(), limits).unwrap();
-    assert_eq!(removed(&archive).map(|removed| removed.first), Some(1));
-    let (runs, builds) = kept(&archive);
-    assert!(
-        !runs.is_empty() && !builds.is_empty(),
-        "{runs:?} {builds:?}"
-    );
-    assert!(!builds.contains(&1), "{builds:?}");
-}
-
-#[test]
-fn ids_go_on_behind_what_was_removed() {
-    let root = tempfile::tempdir().unwrap();
-    let mut archive = Archive::open(root.path(), LIMITS).unwrap();
-    finished(&mut archive, &root, &run(41), 100, 20);
-    finished(&mut archive, &root, &build(42), 100, 20);
-    drop(archive);
-    for _ in 0..2 {
-        let archive = Archive::open(root.path(), LIMITS).unwrap();
-        assert_eq!(kept(&archive), (vec![], vec![]));
-        assert_eq!((archive.last_run(), archive.last_build()), (41, 42));
-        assert_eq!(names(&root.path().join("main")), ["removed"]);
-    }
-}
-
-#[test]
-fn what_is_too_old_leaves_when_the_next_run_begins() {
-    let root = tempfile::tempdir().unwrap();
-    let mut archive = Archive::open(root.path(), LIMITS).unwrap();
-    finished(&mut archive, &root, &run(1), 100, 15);
-    finished(&mut archive, &root, &run(2), 100, 13);
-    drop(archive);
-    let mut archive = Archive::open(
-        root.path(),
-        ArchiveLimits {
-            keep_days: 0,
-            ..LIMITS
-        },
-    )
-    .unwrap();
-    assert_eq!(kept(&archive).0, [1, 2], "0 is no limit");
-    archive.limits.keep_days = 14;
-    Told::begin(&mut archive, run(3));
-    assert_eq!(kept(&archive).0, [2, 3]);
-}
-
-#[test]
-fn no_more_logs_than_allowed_are_kept() {
-    let root = tempfile::tempdir().unwrap();
-    let limits = ArchiveLimits {
-        keep_logs: 3,
-        ..LIMITS
-    };
-    let mut archive = Archive::open(root.path(), limits).unwrap();
-    for id in 1..=5 {
-        finished(&mut archive, &root, &run(id), 8, 0);
-    }
-    assert_eq!(kept(&archive).0, [3, 4, 5]);
-}
-
-#[test]
-fn a_flood_removes_the_beginning_of_its_own_log_and_the_newest_file_stays() {
-    let root = tempfile::tempdir().unwrap();
-    let limits = ArchiveLimits {
-        keep_bytes: 100 * 1024,
-        segment_bytes: 12 * 1024,
-        ..LIMITS
-    };
-    let mut archive = Archive::open(root.path(), limits).unwrap();
-    let mut told = Told::begin(&mut archive, run(1));
-    for _ in 0..100 {
-        told.print(&mut archive, Stream::Stdout, &b"flood\n".repeat(1_000));
-    }
-    let found = snapshot(&mut archive, &run(1));
-    let lines = lines(&found);
-    let evicted = usize::try_from(found.evicted).unwrap();
-    assert_eq!(lines, told.stored[evicted..]);
-    assert!(evicted > 0 && lines.len() > 8_000, "{evicted}");
-    let size: u64 = names(&root.path().join("main"))
-        .iter()
-        .map(|name| {
-            root.path()
-                .join("main")
-                .join(name)
-                .metadata()
-                .unwrap()
-                .len()
-        })
-        .sum();
-    assert!(size < limits.keep_bytes + 20 * 1024, "{size}");
 }
 
 #[actix::test]

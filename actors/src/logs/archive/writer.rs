@@ -21,7 +21,7 @@ use super::{
 use crate::logs::chunk::{Chunk, LineEnd, Stretch, plain};
 
 /// Whose eyes the files are for: their owner's.
-const MODE: u32 = 0o600;
+pub(super) const MODE: u32 = 0o600;
 /// How often a writer looks whether its file still has a name.
 const LOOKS: Duration = Duration::from_secs(1);
 

@@ -6,7 +6,7 @@ use bpm_actors::{
     pattern::Case,
     report::EventReport,
     search::{
-        Beyond, Found, LogKind, Matching, Query, Searched,
+        Beyond, Found, GoneLogs, LogKind, Matching, Query, Searched,
         bound::Bound,
         cursor::{Cursor, Position},
     },
@@ -44,11 +44,7 @@ pub(super) fn notes(query: &Query, answer: &LogAnswer, found: &Found) -> Vec<Str
         notes.extend(found.beyond.iter().map(|it| beyond(query, answer.kind, it)));
         let changes = of_one.filter_map(|logs| changed(query, answer.kind, logs));
         notes.extend(few(changes.collect(), answer.kind));
-        if found.gone > 0 {
-            let lines = count(found.gone, "line", "lines");
-            let are = if found.gone == 1 { "is" } else { "are" };
-            notes.push(format!("gap: {lines} after the cursor {are} gone"));
-        }
+        notes.extend(gap(answer.kind, found));
     }
     if !found.without.is_empty() {
         let one = one(answer.kind);
@@ -81,6 +77,33 @@ pub(super) fn notes(query: &Query, answer: &LogAnswer, found: &Found) -> Vec<Str
         }
     }
     notes
+}
+
+/// Says that lines after the cursor are gone.
+fn gap(kind: LogKind, found: &Found) -> Option<String> {
+    let one = one(kind);
+    let whole = match found.gone_logs {
+        GoneLogs::NONE => None,
+        GoneLogs::Counted(logs) => {
+            let logs = count(logs, one, &format!("{one}s"));
+            Some(format!("an unknown number in {logs} that had to leave"))
+        }
+        GoneLogs::Uncounted => Some(format!(
+            "an unknown number in an unknown number of {one}s that had to leave"
+        )),
+    };
+    let lines = (found.gone > 0).then(|| count(found.gone, "line", "lines"));
+    match (lines, whole) {
+        (None, None) => None,
+        (Some(lines), None) => {
+            let are = if found.gone == 1 { "is" } else { "are" };
+            Some(format!("gap: {lines} after the cursor {are} gone"))
+        }
+        (None, Some(whole)) => Some(format!("gap: lines after the cursor are gone, {whole}")),
+        (Some(lines), Some(whole)) => Some(format!(
+            "gap: {lines} after the cursor are gone, and {whole}"
+        )),
+    }
 }
 
 /// The first changes, and how many more there are: of many processes they would leave no room.

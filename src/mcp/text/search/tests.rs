@@ -3,7 +3,7 @@ use bpm_actors::{
     logs::level::Level,
     pattern::Pattern,
     report::{Connections, EventKind, EventReport, LastBuild, ProcessReport, StateName},
-    search::{Beyond, Matching, NoSuchLog, bound::Bound, cursor::Position},
+    search::{Beyond, GoneLogs, Matching, NoSuchLog, bound::Bound, cursor::Position},
     spec::{Mode, ProcessType},
 };
 
@@ -54,6 +54,7 @@ fn found() -> Found {
         has_older: false,
         beyond: Vec::new(),
         gone: 0,
+        gone_logs: GoneLogs::NONE,
         lost: 0,
         unreadable: 0,
         shortened: 0,
@@ -221,6 +222,30 @@ fn after_a_cursor_another_run_and_lines_that_are_gone_are_told() {
             "gap: 12 lines after the cursor are gone",
         ]
     );
+    for (gone, gone_logs, expected) in [
+        (
+            0,
+            GoneLogs::Counted(1),
+            ": lines after the cursor are gone, an unknown number in 1 run that had to leave",
+        ),
+        (
+            0,
+            GoneLogs::Uncounted,
+            ": lines after the cursor are gone, an unknown number in an unknown number of runs that had to leave",
+        ),
+        (
+            12,
+            GoneLogs::Counted(3),
+            ": 12 lines after the cursor are gone, and an unknown number in 3 runs that had to leave",
+        ),
+    ] {
+        let found = Found {
+            gone,
+            gone_logs,
+            ..next.clone()
+        };
+        assert_eq!(line(&after("7:1042"), found, 2), format!("gap{expected}"));
+    }
     assert_eq!(
         line(&after("5:3"), next.clone(), 1),
         "run_changed: run 5, which is not kept, was followed by run 7 (crashed: exit code 1), run 9 \
