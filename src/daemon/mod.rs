@@ -126,7 +126,6 @@ async fn serve(
         .max()
         .unwrap_or_default();
 
-    // Before it is read as it is now: no change is missed.
     let mut watcher = ConfigWatcher::of(&config.file);
     let (configured, board) = watch::channel(Arc::default());
     let (desk, mut requests) = mpsc::channel(1);
@@ -226,6 +225,10 @@ async fn attend(
     watcher: &mut ConfigWatcher,
     requests: &mut mpsc::Receiver<ReloadRequest>,
 ) {
+    // It may have been changed after it was read and before it was watched.
+    if reloader.is_automatic() {
+        _ = reloader.reload(Trigger::File).await;
+    }
     loop {
         // What is wrong is in the log and in the status.
         tokio::select! {

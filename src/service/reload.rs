@@ -116,3 +116,36 @@ impl ReloadReport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_names_what_changed_and_nothing_else() {
+        let plan = Plan {
+            processes: vec![
+                ("same".parse().unwrap(), Fate::Unchanged),
+                ("main".parse().unwrap(), Fate::Swapped(vec!["env"])),
+                ("old".parse().unwrap(), Fate::Removed),
+            ],
+            keys: vec!["mcp_port"],
+            later: vec!["logs.disk"],
+        };
+        let report = ReloadReport::of(&plan, "http://localhost:3002/mcp");
+        assert_eq!(
+            serde_json::to_value(report).unwrap(),
+            serde_json::json!({
+                "changed": true,
+                "processes": [
+                    {"name": "main", "change": "swapped", "keys": ["env"]},
+                    {"name": "old", "change": "removed", "keys": []},
+                ],
+                "keys": ["mcp_port"],
+                "later": ["logs.disk"],
+                "url": "http://localhost:3002/mcp",
+            })
+        );
+        assert!(!ReloadReport::of(&Plan::default(), "").changed);
+    }
+}
