@@ -1,7 +1,9 @@
 //! The daemon and its clients.
 
+mod api;
 pub mod arguments;
 pub mod config;
 pub mod daemon;
+pub mod http;
 pub mod mcp;
 pub mod service;

@@ -9,12 +9,14 @@
 
 mod configured;
 mod diagnostics;
+mod follow;
 mod freshness;
 mod logs;
 mod orders;
 mod progress;
 mod reload;
 mod status;
+mod usage;
 mod wait;
 
 use std::{fmt, path::PathBuf, sync::Arc};
@@ -22,6 +24,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use actix::Recipient;
 use bpm_actors::{
     artifact::DescribeDiagnosis,
+    events::Events,
     ids::ProcessName,
     logs::AwaitLine,
     report::ProcessReport,
@@ -34,12 +37,14 @@ use tokio::{sync::watch, time::Instant};
 pub use self::{
     configured::{Configured, ConfiguredBoard},
     diagnostics::{Diagnosed, DiagnosisAnswer},
+    follow::{FollowPorts, Following},
     freshness::Freshness,
     logs::{Finding, LogAnswer, LogQuestion},
     orders::Order,
     progress::{Progress, Unheard},
     reload::{ReloadChange, ReloadDesk, ReloadError, ReloadReport, ReloadRequest, ReloadedProcess},
     status::{StatusReport, StatusWatch},
+    usage::{ProcessUsage, UsageReport},
     wait::{Unmet, Until, WaitReport, Wanted},
 };
 
@@ -92,10 +97,14 @@ pub struct Parts {
     pub logs: Recipient<Search>,
     /// The log store, asked for a line that may not be there yet.
     pub lines: Recipient<AwaitLine>,
+    /// The log store, as those who follow ask it.
+    pub follow: FollowPorts,
     /// The log store, asked for what the compiler found.
     pub diagnoses: Recipient<DescribeDiagnosis>,
     /// The idle clock.
     pub activity: Recipient<ToolCalled>,
+    /// What happens.
+    pub events: Events,
     /// When dev mode ends by itself; `None` while nothing is in dev.
     pub release_at: watch::Receiver<Option<Instant>>,
 }
@@ -126,6 +135,12 @@ pub enum ServiceError {
     WhichProcess {
         /// All names.
         known: Names,
+    },
+    /// Builds of processes were asked for of which nothing is built.
+    #[error("{processes}: a process of this type has no builds")]
+    NothingIsBuilt {
+        /// Which.
+        processes: Names,
     },
     /// That run or build is not kept.
     #[error("{process}: {cause}")]
@@ -230,6 +245,12 @@ impl Service {
     /// Somebody works with the project: the idle clock begins anew.
     pub fn activity(&self) {
         self.parts.activity.do_send(ToolCalled);
+    }
+
+    /// What happens, to follow.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.parts.events
     }
 
     /// What the configuration comes to now. Nothing is locked: a reload publishes another one.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     artifact::{BuildFailure, BuildReport, Sources},
+    events::Detail,
     exit::Exit,
     ids::{BuildId, RunId},
     lifecycle::{End, Lifecycle, Run, State},
@@ -29,6 +30,8 @@ const EVENTS: usize = 10;
 #[derive(Clone, Debug)]
 pub struct History {
     events: VecDeque<Arc<Happening>>,
+    /// How many there were.
+    noted: u64,
     last_exit: Option<LastExit>,
     last_build: Option<LastBuild>,
     /// The newest attempt, where it failed before there was a build.
@@ -65,6 +68,7 @@ impl History {
     pub fn new() -> Self {
         Self {
             events: VecDeque::new(),
+            noted: 0,
             last_exit: None,
             last_build: None,
             unbuilt: None,
@@ -76,6 +80,7 @@ impl History {
 
     /// Takes down an event.
     pub fn note(&mut self, kind: EventKind, text: String) {
+        self.noted += 1;
         self.events.truncate(EVENTS - 1);
         self.events.push_front(Arc::new(Happening {
             at: wall_clock(),
@@ -83,6 +88,20 @@ impl History {
             kind,
             text,
         }));
+    }
+
+    /// How many events were taken down.
+    #[must_use]
+    pub fn noted(&self) -> u64 {
+        self.noted
+    }
+
+    /// What was taken down behind the first so many events, oldest first: when, of which kind, and
+    /// in words. Only the last 10 are kept.
+    pub fn behind_first(&self, count: u64) -> impl Iterator<Item = (Timestamp, EventKind, &str)> {
+        let fresh = usize::try_from(self.noted.saturating_sub(count)).unwrap_or(usize::MAX);
+        let events = self.events.iter().take(fresh).rev();
+        events.map(|it| (it.at, it.kind, it.text.as_str()))
     }
 
     /// cargo was started.
@@ -199,6 +218,7 @@ pub struct Picture {
     end: Option<End>,
     said: Option<Arc<str>>,
     sources: Sources,
+    leaders: Vec<u32>,
     history: History,
 }
 
@@ -241,8 +261,15 @@ impl Picture {
             sources: serving
                 .map(|run| run.artifact.sources.clone())
                 .unwrap_or_default(),
+            leaders: Vec::new(),
             history: history.clone(),
         }
+    }
+
+    /// The same, with the pids of all children that live.
+    #[must_use]
+    pub fn led_by(self, leaders: Vec<u32>) -> Self {
+        Self { leaders, ..self }
     }
 }
 
@@ -252,6 +279,18 @@ impl Picture {
         let longest = self.spec.crash_policy.longest(self.mode);
         self.serving
             .is_some_and(|(.., since)| now.saturating_duration_since(since) > longest)
+    }
+}
+
+impl Picture {
+    /// What followers are told of when it changes.
+    #[must_use]
+    pub fn state(&self) -> Detail {
+        Detail::State {
+            state: self.state,
+            serving: self.works,
+            run: self.serving.map(|(run, ..)| run),
+        }
     }
 }
 
@@ -299,6 +338,10 @@ impl Snapshot for Picture {
 
     fn sources(&self) -> Sources {
         self.sources.clone()
+    }
+
+    fn leaders(&self) -> Vec<u32> {
+        self.leaders.clone()
     }
 
     fn is_ending(&self) -> bool {

@@ -12,6 +12,7 @@
 //!   live on one thread, so a start and its registration cannot be torn apart by an exit; the log
 //!   store has a thread of its own.
 //!
+//! * What happens is told by [`events`], to whoever follows.
 //! * What keeps connections: [`sockets`] are held and handed down ([`chain_load`] gives a child its
 //!   `LISTEN_PID`), or a [`relay`], on a thread of its own, passes connections on to private ports.
 //! * What tells that a new child is ready: [`readiness`] probes it, [`notify`] hears it.
@@ -26,6 +27,7 @@ pub mod build;
 pub mod builder_actor;
 pub mod chain_load;
 pub mod children;
+pub mod events;
 pub mod exit;
 pub mod history;
 pub mod ids;
@@ -46,3 +48,4 @@ pub mod restart;
 pub mod search;
 pub mod sockets;
 pub mod spec;
+pub mod usage;

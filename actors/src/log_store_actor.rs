@@ -4,7 +4,7 @@
 //! |---|---|
 //! | process actors | `OpenLog`, then `Crashed` or `Stopped`, then `TreeEnded`; `DescribeLastLines`, `DescribeErrorLines` |
 //! | the builder | `OpenLog`, `Append`, then `Diagnosed` and `BuildEnded`; `DescribeKnown` |
-//! | the front ends | `Search`, `AwaitLine`, `DescribeDiagnosis` |
+//! | the front ends | `Search`, `AwaitLine`, `DescribeDiagnosis`; `Locate`, then `ReadOn` and `Listen` |
 //! | readiness probes | `AwaitLine` |
 //! | the daemon | `SetLimits`, when the configuration changed; [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
 //!
@@ -28,6 +28,7 @@ mod kept;
 mod pace;
 mod pipes;
 mod requests;
+mod walks;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -214,7 +215,9 @@ impl LogStoreActor {
             silence: None,
         };
         self.live.insert(key.clone(), live);
-        let left = self.shelf(&key.process, kind(key.source)).open(log);
+        let shelf = self.shelf(&key.process, kind(key.source));
+        let left = shelf.open(log);
+        shelf.bell().ring();
         if let Some(left) = left {
             let process = key.process.clone();
             let source = left.source();
@@ -244,6 +247,7 @@ impl LogStoreActor {
             });
         }
         logs.fit();
+        logs.bell().ring();
     }
 
     /// Stores the unfinished line of a stream, then passes it on.
@@ -264,6 +268,7 @@ impl LogStoreActor {
             });
         }
         logs.fit();
+        logs.bell().ring();
     }
 
     /// Sets the alarm for unfinished lines, unless it is set. While bytes keep coming it is not
@@ -382,6 +387,9 @@ impl LogStoreActor {
             // Who asked may be gone.
             let _ = asker.send(log.map(|log| last_lines(log, count)).unwrap_or_default());
         }
+        if let Some(shelf) = self.shelves.get(&place) {
+            shelf.bell().ring();
+        }
         self.clear_for(&key.process);
         self.watch_age(ctx);
     }
@@ -391,7 +399,9 @@ impl LogStoreActor {
         let shares = |sharing: &HashSet<ProcessName>| sharing.contains(process);
         let prints = self.live.keys().any(|key| key.process == *process);
         if !prints && !self.sharing.as_ref().is_none_or(shares) {
-            self.shelves.retain(|(name, _), _| name != process);
+            let shelves = self.shelves.iter_mut();
+            let theirs = shelves.filter(|((name, _), _)| name == process);
+            theirs.for_each(|(_, shelf)| shelf.clear());
         }
     }
 }

@@ -2,6 +2,7 @@
 //! lines and pass them on; what they have in common is that they know no actor.
 
 pub mod archive;
+pub(crate) mod bell;
 pub mod chunk;
 pub(crate) mod intake;
 pub mod level;

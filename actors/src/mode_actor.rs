@@ -9,6 +9,7 @@ use actix::prelude::*;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
+    events::Events,
     ids::ProcessName,
     restart::{Cause, ModeChanged, Restart, ToolCalled},
     spec::Mode,
@@ -43,6 +44,7 @@ pub type ReleaseAt = watch::Receiver<Option<Instant>>;
 /// The actor.
 #[derive(Debug)]
 pub struct ModeActor {
+    events: Events,
     clock: IdleClock,
     processes: Vec<Recipient<Restart>>,
     release_at: watch::Sender<Option<Instant>>,
@@ -58,6 +60,15 @@ struct IdleClock {
 }
 
 impl IdleClock {
+    /// Dev while anything is.
+    fn mode(&self) -> Mode {
+        if self.in_dev.is_empty() {
+            Mode::Release
+        } else {
+            Mode::Dev
+        }
+    }
+
     fn release_at(&self) -> Option<Instant> {
         (!self.in_dev.is_empty()).then(|| self.last_activity + self.timeout)
     }
@@ -73,9 +84,10 @@ impl IdleClock {
 }
 
 impl ModeActor {
-    /// A clock that lets dev last for `timeout` after the last activity.
+    /// A clock that lets dev last for `timeout` after the last activity, and tells when the daemon as
+    /// a whole is in dev and when no more.
     #[must_use]
-    pub fn new(timeout: Duration) -> (Self, ReleaseAt) {
+    pub fn new(timeout: Duration, events: Events) -> (Self, ReleaseAt) {
         let (release_at, reader) = watch::channel(None);
         let clock = IdleClock {
             timeout,
@@ -84,6 +96,7 @@ impl ModeActor {
         };
         (
             Self {
+                events,
                 clock,
                 processes: Vec::new(),
                 release_at,
@@ -109,6 +122,13 @@ impl ModeActor {
                 actor.ring();
                 actor.settle(ctx);
             }));
+        }
+    }
+
+    /// Tells whether the daemon as a whole went to another mode.
+    fn tell_mode(&self, before: Mode) {
+        if self.clock.mode() != before {
+            self.events.publish_mode(self.clock.mode());
         }
     }
 
@@ -146,7 +166,9 @@ impl Handler<Unwatch> for ModeActor {
 
     fn handle(&mut self, Unwatch { name, process }: Unwatch, ctx: &mut Self::Context) {
         self.processes.retain(|it| *it != process);
+        let before = self.clock.mode();
         self.clock.in_dev.remove(&name);
+        self.tell_mode(before);
         self.settle(ctx);
     }
 }
@@ -177,10 +199,12 @@ impl Handler<ModeChanged> for ModeActor {
     type Result = ();
 
     fn handle(&mut self, ModeChanged { process, mode }: ModeChanged, ctx: &mut Self::Context) {
+        let before = self.clock.mode();
         match mode {
             Mode::Dev => self.clock.in_dev.insert(process),
             Mode::Release => self.clock.in_dev.remove(&process),
         };
+        self.tell_mode(before);
         self.settle(ctx);
     }
 }
@@ -215,7 +239,7 @@ mod tests {
 
     async fn clock() -> (Addr<ModeActor>, ReleaseAt, mpsc::UnboundedReceiver<Restart>) {
         let (sender, restarts) = mpsc::unbounded_channel();
-        let (actor, release_at) = ModeActor::new(TIMEOUT);
+        let (actor, release_at) = ModeActor::new(TIMEOUT, Events::new());
         let actor = actor.start();
         actor
             .send(Watch {
@@ -274,7 +298,7 @@ mod tests {
     async fn a_process_that_is_not_watched_any_more_keeps_nobody_in_dev_and_is_told_nothing() {
         tokio::time::pause();
         let (sender, mut restarts) = mpsc::unbounded_channel();
-        let (actor, release_at) = ModeActor::new(TIMEOUT);
+        let (actor, release_at) = ModeActor::new(TIMEOUT, Events::new());
         let actor = actor.start();
         let process = Probe(sender).start().recipient();
         let watch = Watch {

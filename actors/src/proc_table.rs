@@ -42,7 +42,7 @@ impl Stat {
     /// Reads it.
     #[must_use]
     pub fn of(pid: u32) -> Option<Self> {
-        Self::parse(pid, &read(format!("/proc/{pid}/stat")).ok()?)
+        Self::parse(pid, &stat_text(pid)?)
     }
 
     fn parse(pid: u32, text: &str) -> Option<Self> {
@@ -100,6 +100,11 @@ impl Identity {
             Err(error) => log::warn!("cannot send {signal:?} to process {}: {error}", self.pid),
         }
     }
+}
+
+/// What `/proc/PID/stat` says, as it is.
+pub(crate) fn stat_text(pid: u32) -> Option<String> {
+    read(format!("/proc/{pid}/stat")).ok()
 }
 
 /// Reads a file that says nothing about its size, without asking for it: these reads stand between a

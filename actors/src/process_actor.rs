@@ -33,6 +33,7 @@ use crate::{
     artifact::{Build, BuildFailure, BuildReport, CancelBuild},
     build::environment::BaseEnvironment,
     children::SharedChildren,
+    events::Events,
     exit::Exit,
     history::{History, Picture, Shown, rounded},
     ids::{RunId, Sequence, Ticket},
@@ -60,6 +61,7 @@ use answer::Attempt;
 use child::Child;
 use entrances::Entrances;
 use fulfil::{Crashes, Promise, Success};
+use tell::Told;
 
 /// Whom a process talks to.
 #[derive(Clone)]
@@ -86,6 +88,8 @@ pub struct Ports {
     pub lines: Recipient<AwaitLine>,
     /// The idle clock.
     pub mode: Recipient<ModeChanged>,
+    /// Where it is told what happens.
+    pub events: Events,
     /// The environment that children inherit from the daemon.
     pub environment: BaseEnvironment,
     /// Where the sockets lie that children notify; only we may enter.
@@ -135,6 +139,8 @@ pub struct ProcessActor {
     /// The mode as readers and the idle clock know it.
     mode: Mode,
     board: watch::Sender<Arc<dyn Snapshot>>,
+    /// What followers were told.
+    told: Told,
     alarm: Option<(Instant, SpawnHandle)>,
     awaiting_end: Vec<oneshot::Sender<()>>,
 }
@@ -148,6 +154,7 @@ impl ProcessActor {
         let history = History::new();
         let nobody = |_| Shown::default();
         let picture = Picture::take(&spec, machine.mode(), &machine, &history, nobody);
+        let told = Told::before(&picture);
         let (board, reader) = watch::channel(Arc::new(picture) as Arc<dyn Snapshot>);
         let actor = Self {
             mode: machine.mode(),
@@ -166,6 +173,7 @@ impl ProcessActor {
             left_at: None,
             stopped_by: None,
             board,
+            told,
             alarm: None,
             awaiting_end: Vec::new(),
         };
@@ -356,7 +364,11 @@ impl ProcessActor {
         }
         let shown = |run| self.live.get(&run).map(Child::shown).unwrap_or_default();
         let picture = Picture::take(&self.spec, self.mode, &self.machine, &self.history, shown);
+        let picture = picture.led_by(self.live.values().map(|child| child.pid).collect());
+        let state = picture.state();
         self.board.send_replace(Arc::new(picture));
+        // Behind the board: who is told and looks there sees it.
+        self.tell_followers(state);
     }
 
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {

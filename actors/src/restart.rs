@@ -127,6 +127,11 @@ pub trait Snapshot: Send + Sync {
     /// How the newest attempt failed, where that was before cargo: no build log tells.
     fn unbuilt(&self, now: Instant) -> Option<EventReport>;
 
+    /// The pids of the children that live, those included that prove themselves or leave.
+    fn leaders(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
     /// Whether the daemon ends, so that nothing of it starts any more.
     fn is_ending(&self) -> bool {
         false

@@ -6,6 +6,8 @@
 //! cut out of the middle. `view` has the lines, `scan` finds those that match, `track` puts those of
 //! several processes in one order, `show` chooses what fits and `page` writes it. All of it is linear
 //! in the log and knows no actor; blocks are read when they are needed.
+//!
+//! `walk` reads forwards, for those who follow.
 
 mod answer;
 pub mod bound;
@@ -20,6 +22,7 @@ pub(crate) mod scan;
 pub(crate) mod show;
 mod track;
 mod view;
+pub mod walk;
 
 use std::sync::atomic::AtomicBool;
 

@@ -51,6 +51,8 @@ pub struct Config {
     pub file: PathBuf,
     /// The loopback port that MCP is served on; 0 lets the system choose.
     pub mcp_port: u16,
+    /// Whether requests to that port must bring the token of the state folder.
+    pub token: bool,
     /// How long nobody must have worked on the project before it goes back to release builds; at
     /// least a millisecond, at most a year.
     pub dev_timeout: Duration,

@@ -64,7 +64,10 @@ impl Config {
                 old_logs.memory_bytes != new_logs.memory_bytes,
             ),
         ];
-        let later = [("logs.disk", old_logs.disk != new_logs.disk)];
+        let later = [
+            ("token", self.token != new.token),
+            ("logs.disk", old_logs.disk != new_logs.disk),
+        ];
         Plan {
             processes: processes.collect(),
             keys: differing(&keys),

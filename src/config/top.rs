@@ -45,6 +45,7 @@ pub(super) fn parse(text: &str, project: &Path) -> Result<Config, InvalidConfig>
 
 fn read(fields: &[Entry<'_>], project: &Path, report: &mut Report<'_>) -> Option<Config> {
     let mut mcp_port = None;
+    let mut token = None;
     let mut dev_timeout = None;
     let mut waits = Waits::default();
     let mut reload = None;
@@ -53,6 +54,7 @@ fn read(fields: &[Entry<'_>], project: &Path, report: &mut Report<'_>) -> Option
     for field in fields {
         match field.name {
             "mcp_port" => mcp_port = value::port(field, report),
+            "token" => token = value::flag(field, report),
             "dev_timeout_hours" => dev_timeout = value::hours(field, report),
             "dev_crash_wait_seconds" => waits.dev = value::seconds(field, MOST_WAIT, report),
             INITIAL => waits.initial = value::seconds(field, MOST_WAIT, report),
@@ -79,6 +81,7 @@ fn read(fields: &[Entry<'_>], project: &Path, report: &mut Report<'_>) -> Option
         file: project.join(FILE_NAME),
         processes: read_processes(processes?, project, waits.policy(), &mut claims, report),
         mcp_port: mcp_port?,
+        token: token.unwrap_or(false),
         dev_timeout: dev_timeout.unwrap_or(DEV_TIMEOUT).max(LEAST_TIMEOUT),
         reload: reload.unwrap_or_default(),
         logs,

@@ -8,7 +8,7 @@ mod problem;
 mod tcp;
 #[cfg(test)]
 mod tests;
-mod unix;
+pub(super) mod unix;
 
 use std::{
     collections::HashMap,

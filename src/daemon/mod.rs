@@ -16,6 +16,7 @@ pub mod state_dir;
 
 mod doorway;
 mod front;
+mod local;
 mod logger;
 mod reload;
 mod signals;
@@ -43,7 +44,7 @@ use self::{
     team::{Desk, Team},
     watcher::ConfigWatcher,
 };
-use crate::{config::Config, service::ReloadRequest};
+use crate::{config::Config, http::Token, service::ReloadRequest};
 
 /// How long the last lines may take to be written when a reader is slow.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -89,12 +90,14 @@ pub fn run(config: Config) -> Result<(), DaemonError> {
     let _lock = ProjectLock::acquire(&config.project_dir)?;
     let listeners = listen(&config)?;
     let state = StateDir::open(&config.project_dir)?;
+    let token = config.token.then(|| state.token()).transpose()?;
     // What the daemon's own parent left open stays open here, but children do not inherit it.
     close_fds::CloseFdsBuilder::new().cloexecfrom(3);
     let outputs = Passthrough::standard().map_err(cannot("start to write output"))?;
     logger::start(&outputs);
 
-    let served = actix::System::new().block_on(serve(config, listeners, &state, outputs.clone()));
+    let served =
+        actix::System::new().block_on(serve(config, (listeners, token), &state, outputs.clone()));
     if let Err(error) = state.remove_daemon_file() {
         log::warn!("{error}");
     }
@@ -105,7 +108,7 @@ pub fn run(config: Config) -> Result<(), DaemonError> {
 
 async fn serve(
     config: Config,
-    listeners: Listeners,
+    (listeners, token): (Listeners, Option<Token>),
     state: &StateDir,
     outputs: Passthrough,
 ) -> Result<(), DaemonError> {
@@ -141,7 +144,7 @@ async fn serve(
         Err(error) if may_pass(&error, &ledger, &project) => None,
         Err(error) => return Err(error.into()),
     };
-    let front = Front::open(listeners, service).map_err(cannot("serve MCP"))?;
+    let front = Front::open(listeners, service, token, state).map_err(cannot("serve MCP"))?;
     let mut reloader = Reloader {
         config,
         team,

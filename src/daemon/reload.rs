@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use super::{
-    DaemonError, Front, cannot, front,
+    DaemonError, Front, cannot,
     held::{Held, SocketFiles},
     listen,
     listener::Listeners,
@@ -153,11 +153,14 @@ impl Reloader<'_> {
     /// Says where the daemon is reached.
     pub(super) fn tell_url(&self) {
         let url = self.front.url();
-        log::info!("serving {url} for {}", self.config.project_dir.display());
-        log::info!("to connect Claude Code: {}", front::how_to_connect(&url));
-        if let Err(error) = self.state.write_daemon_file(&url, &self.config.project_dir) {
+        let socket = self.front.socket();
+        let project = &self.config.project_dir;
+        // First, for whoever reads it as soon as it is said.
+        if let Err(error) = self.state.write_daemon_file(&url, project, socket) {
             log::warn!("{error}; the project's own tools do not find this daemon");
         }
+        log::info!("serving {url} for {}", project.display());
+        log::info!("to connect Claude Code: {}", self.front.how_to_connect());
     }
 
     fn tell(&self, plan: &Plan, trigger: Trigger) {

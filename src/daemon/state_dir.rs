@@ -7,10 +7,10 @@ use std::{
     env,
     ffi::OsString,
     fs::{self, DirBuilder, File, Permissions},
-    io::{self, Write},
+    io::{self, Read, Write},
     os::unix::{
         ffi::OsStrExt,
-        fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+        fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     },
     path::{Path, PathBuf},
 };
@@ -19,10 +19,14 @@ use bpm_actors::proc_table::Identity;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::http::Token;
+
 /// The layout that this program reads and writes.
 const VERSION: u32 = 1;
 /// Whose eyes the folder is for: its owner's.
 const MODE: u32 = 0o700;
+/// The same for a file.
+const SECRET: u32 = 0o600;
 
 /// A project's state folder: it exists, is ours, and nobody else may look into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +82,8 @@ struct DaemonFile<'a> {
     daemon: Identity,
     url: &'a str,
     project_dir: &'a str,
+    /// Of the unix socket; null where there is none.
+    socket: Option<&'a str>,
 }
 
 impl StateDir {
@@ -131,17 +137,66 @@ impl StateDir {
         &self.path
     }
 
+    /// What tells the project from all others.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        let name = self.path.file_name();
+        name.and_then(|name| name.to_str()).unwrap_or("project")
+    }
+
+    /// Where the token is.
+    #[must_use]
+    pub fn token_file(&self) -> PathBuf {
+        self.path.join("token")
+    }
+
+    /// The token, made once and kept. Only its owner may read it.
+    ///
+    /// # Errors
+    /// When there is none and it cannot be made.
+    pub fn token(&self) -> Result<Token, StateDirError> {
+        let path = self.token_file();
+        let made = match fs::read_to_string(&path)
+            .ok()
+            .as_deref()
+            .and_then(Token::parse)
+        {
+            Some(token) => only_ours(&path).map(|()| token),
+            None => self.make_token(&path),
+        };
+        made.map_err(|cause| StateDirError::Io { path, cause })
+    }
+
+    fn make_token(&self, path: &Path) -> io::Result<Token> {
+        let mut random = [0; Token::DIGITS / 2];
+        File::open("/dev/urandom")?.read_exact(&mut random)?;
+        let token = Token::of(random);
+        let new = self.path.join("token.new");
+        // Private from the first moment, also where one is left of an earlier try.
+        let _ = fs::remove_file(&new);
+        let mut file = File::options();
+        let mut file = file.write(true).create_new(true).mode(SECRET).open(&new)?;
+        file.write_all(format!("{}\n", token.text()).as_bytes())?;
+        fs::rename(&new, path)?;
+        Ok(token)
+    }
+
     /// Where the sockets lie that children notify.
     #[must_use]
     pub fn notify_folder(&self) -> PathBuf {
         self.path.join("notify")
     }
 
-    /// Tells clients where this daemon is. `url` is that of MCP.
+    /// Tells clients where this daemon is. `url` is that of MCP, `socket` the path of the unix socket.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write_daemon_file(&self, url: &str, project_dir: &Path) -> Result<(), StateDirError> {
+    pub fn write_daemon_file(
+        &self,
+        url: &str,
+        project_dir: &Path,
+        socket: Option<&Path>,
+    ) -> Result<(), StateDirError> {
         let path = self.path.join("daemon.json");
         let failed = |cause| StateDirError::Io {
             path: path.clone(),
@@ -153,6 +208,7 @@ impl StateDir {
             daemon: identity,
             url,
             project_dir: &project_dir.to_string_lossy(),
+            socket: socket.and_then(Path::to_str),
         };
         let mut text = serde_json::to_vec(&content).map_err(|error| failed(error.into()))?;
         text.push(b'\n');
@@ -200,6 +256,10 @@ impl StateDir {
             .and_then(|()| fs::rename(&new, &path));
         written.map_err(|cause| StateDirError::Io { path, cause })
     }
+}
+
+fn only_ours(path: &Path) -> io::Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(SECRET))
 }
 
 fn is_full(cause: &io::Error) -> bool {
@@ -342,11 +402,29 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_made_once_for_its_owner_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = StateDir::open_in(home.path(), Path::new("/p")).unwrap();
+        let token = folder.token().unwrap();
+        assert_eq!(mode(&folder.token_file()), 0o600);
+        fs::set_permissions(folder.token_file(), Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(folder.token().unwrap(), token);
+        assert_eq!(mode(&folder.token_file()), 0o600);
+        fs::write(folder.token_file(), "guess\n").unwrap();
+        assert_ne!(folder.token().unwrap(), token);
+        assert_eq!(mode(&folder.token_file()), 0o600);
+    }
+
+    #[test]
     fn clients_find_the_daemon_until_it_ends() {
         let home = tempfile::tempdir().unwrap();
         let folder = StateDir::open_in(home.path(), Path::new("/p")).unwrap();
         folder
-            .write_daemon_file("http://localhost:3001/mcp", Path::new("/p"))
+            .write_daemon_file(
+                "http://localhost:3001/mcp",
+                Path::new("/p"),
+                Some(Path::new("/run/p.sock")),
+            )
             .unwrap();
 
         let text = fs::read_to_string(folder.path().join("daemon.json")).unwrap();
@@ -356,7 +434,8 @@ mod tests {
         assert_eq!(told["start_time"], identity.start_time);
         assert_eq!(told["url"], "http://localhost:3001/mcp");
         assert_eq!(told["project_dir"], "/p");
-        assert_eq!(told.as_object().unwrap().len(), 4);
+        assert_eq!(told["socket"], "/run/p.sock");
+        assert_eq!(told.as_object().unwrap().len(), 5);
 
         folder.remove_daemon_file().unwrap();
         folder.remove_daemon_file().unwrap();

@@ -6,6 +6,7 @@ use actix::prelude::*;
 use bpm_actors::{
     build::environment::BaseEnvironment,
     builder_actor::{BuildLog, BuilderActor, Dismiss, Enlist},
+    events::Events,
     ids::{ProcessName, Sequence},
     log_store_actor::LogStoreActor,
     logs::{
@@ -33,7 +34,7 @@ use super::{
 };
 use crate::{
     config::{Config, Fate, Plan},
-    service::{ConfiguredBoard, Freshness, Member, Parts, ReloadDesk, Service},
+    service::{ConfiguredBoard, FollowPorts, Freshness, Member, Parts, ReloadDesk, Service},
 };
 
 /// How long the log store may take for what the pipes still hold.
@@ -110,7 +111,8 @@ impl Team {
         let logs = LogStoreActor::start_in_arbiter(&log_thread.handle(), move |_| {
             LogStoreActor::with_archive(outputs, memory, archive).waiting_for(closed)
         });
-        let (mode, release_at) = ModeActor::new(config.dev_timeout);
+        let events = Events::new();
+        let (mode, release_at) = ModeActor::new(config.dev_timeout, events.clone());
         let mode = mode.start();
         let environment = BaseEnvironment::of_daemon(std::env::vars_os());
         let project = Project {
@@ -146,6 +148,7 @@ impl Team {
             lines: logs.clone().recipient(),
             notify_folder: state.notify_folder(),
             mode: mode.clone().recipient(),
+            events: events.clone(),
             environment,
         };
         let service = Service::new(Parts {
@@ -156,8 +159,14 @@ impl Team {
             logs: logs.clone().recipient(),
             lines: logs.clone().recipient(),
             diagnoses: logs.clone().recipient(),
+            follow: FollowPorts {
+                locate: logs.clone().recipient(),
+                read_on: logs.clone().recipient(),
+                listen: logs.clone().recipient(),
+            },
             activity: mode.clone().recipient(),
             release_at,
+            events,
         });
         let mut team = Self {
             builder,

@@ -3,15 +3,12 @@
 //! rmcp speaks the protocol. What it answers to requests that are no JSON-RPC message at all would
 //! puzzle clients (a text with status 415), so those are answered here.
 
-use std::time::Duration;
-
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header as actix_header},
     web,
 };
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{ACCEPT, CONTENT_TYPE},
@@ -32,21 +29,17 @@ use super::{
     quick::Quick,
     refusal::{Answered, Refusal},
 };
+use crate::http::body::{self, Unreadable};
 
 /// The most bytes that a request may have.
 const MOST_BYTES: usize = 1024 * 1024;
-/// How much of a request that is too large is read and dropped, so that its sender reads the answer
-/// instead of a broken connection.
-const MOST_DROPPED: usize = 16 * 1024 * 1024;
-/// How long the body of a request may take to arrive.
-const ARRIVAL: Duration = Duration::from_secs(30);
 /// From this revision on, errors to nobody have no id.
 const WITHOUT_NULL_ID: &str = "2026-07-28";
 
 type Answer = http::Response<http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>>;
 
 /// rmcp's server behind `/mcp`: `H` has the tools, `M` the sessions of the older protocol.
-pub(super) struct Endpoint<H, M> {
+pub(crate) struct Endpoint<H, M> {
     rmcp: StreamableHttpService<H, M>,
     quick: Option<Quick>,
     shutdown: CancellationToken,
@@ -96,21 +89,21 @@ impl<H: ServerHandler, M: SessionManager> Endpoint<H, M> {
         let refused = |status, text: &str| {
             Refusal::rpc(status, ErrorCode::INVALID_REQUEST, text, nobody(request))
         };
-        if !is_json(request.headers().get(actix_header::CONTENT_TYPE)) {
+        if !body::is_json(request) {
             let text = "Content-Type must be application/json";
             return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
         }
-        let body = match tokio::time::timeout(ARRIVAL, read(length(request), payload)).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(Unreadable::TooLarge)) => {
+        let body = match body::read(request, payload, MOST_BYTES).await {
+            Ok(body) => body,
+            Err(Unreadable::TooLarge) => {
                 let text = format!("a request has at most {MOST_BYTES} bytes");
                 return refused(StatusCode::PAYLOAD_TOO_LARGE, &text);
             }
-            Ok(Err(Unreadable::Broken)) => {
+            Err(Unreadable::Broken) => {
                 let text = "the body of the request cannot be read";
                 return refused(StatusCode::BAD_REQUEST, text);
             }
-            Err(_) => {
+            Err(Unreadable::Late) => {
                 let text = "the body of the request did not arrive";
                 return refused(StatusCode::REQUEST_TIMEOUT, text);
             }
@@ -158,53 +151,6 @@ pub(super) async fn serve<H: ServerHandler, M: SessionManager>(
     } else {
         endpoint.other(&request).await
     }
-}
-
-/// Serves one request elsewhere.
-pub(super) async fn no_such_route() -> HttpResponse {
-    Refusal::not_found("nothing is served here; MCP is at POST /mcp")
-}
-
-/// Why there is no body.
-enum Unreadable {
-    TooLarge,
-    Broken,
-}
-
-/// How long the body is, where that is known before.
-fn length(request: &HttpRequest) -> Option<usize> {
-    let length = request.headers().get(actix_header::CONTENT_LENGTH)?;
-    length.to_str().ok()?.parse().ok()
-}
-
-async fn read(length: Option<usize>, mut payload: web::Payload) -> Result<Bytes, Unreadable> {
-    let mut body = BytesMut::new();
-    let mut dropped = 0;
-    // Behind `Connection: upgrade` actix-web's payload goes on after the body.
-    while length.is_none_or(|length| body.len() < length)
-        && let Some(chunk) = payload.next().await
-    {
-        let chunk = chunk.map_err(|_| Unreadable::Broken)?;
-        if dropped > 0 || body.len() + chunk.len() > MOST_BYTES {
-            dropped += chunk.len();
-            if dropped > MOST_DROPPED {
-                break;
-            }
-        } else {
-            body.extend_from_slice(&chunk);
-        }
-    }
-    if dropped > 0 {
-        return Err(Unreadable::TooLarge);
-    }
-    Ok(body.freeze())
-}
-
-fn is_json(content_type: Option<&actix_header::HeaderValue>) -> bool {
-    content_type
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// The headers in the types that rmcp takes. The versions of the `http` crate differ, the bytes do

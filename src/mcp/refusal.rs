@@ -1,4 +1,4 @@
-//! How requests that never become an MCP message are refused: small JSON objects.
+//! How requests that never become an MCP message are refused: JSON-RPC errors.
 
 use actix_web::{HttpResponse, http::StatusCode};
 use rmcp::model::{ErrorCode, ErrorData, JsonRpcError, RequestId};
@@ -8,16 +8,6 @@ use serde_json::{Value, json};
 pub(super) struct Refusal;
 
 impl Refusal {
-    /// 403: the door was closed.
-    pub(super) fn forbidden(message: &str) -> HttpResponse {
-        plain(StatusCode::FORBIDDEN, "forbidden", message)
-    }
-
-    /// 404: nothing is served there.
-    pub(super) fn not_found(message: &str) -> HttpResponse {
-        plain(StatusCode::NOT_FOUND, "not_found", message)
-    }
-
     /// A JSON-RPC error with this HTTP status.
     pub(super) fn rpc(
         status: StatusCode,
@@ -51,8 +41,4 @@ fn message(to: Answered, error: ErrorData) -> Value {
         fields.insert("id".to_owned(), Value::Null);
     }
     message
-}
-
-fn plain(status: StatusCode, code: &str, message: &str) -> HttpResponse {
-    HttpResponse::build(status).json(json!({"error": {"code": code, "message": message}}))
 }

@@ -43,7 +43,7 @@ const PATIENCE_WITH_PROGRESS: f64 = 600.0;
 
 /// Serves the tools.
 #[derive(Clone)]
-pub(super) struct Server {
+pub(crate) struct Server {
     service: Service,
     status: Rendered,
     config: Arc<ServerConfig>,

@@ -129,6 +129,34 @@ impl Service {
         Ok(answer(&asked, Finding::Log { found, unbuilt }))
     }
 
+    /// The processes whose logs are asked for, and the question to the log store.
+    pub(super) fn asked(
+        &self,
+        question: LogQuestion,
+    ) -> Result<(Vec<ProcessName>, Search), ServiceError> {
+        let processes = self.searched(&question)?;
+        if processes.is_empty() {
+            let named = self.named(&question.processes)?.into_iter();
+            let processes = Names(named.map(|it| it.name.clone()).collect());
+            return Err(ServiceError::NothingIsBuilt { processes });
+        }
+        if processes.len() > 1 && is_of_one(&question.query) {
+            return Err(ServiceError::CursorOfOne {
+                asked: Names(processes),
+            });
+        }
+        let LogQuestion {
+            kind, which, query, ..
+        } = question;
+        let search = Search {
+            processes: processes.clone(),
+            kind,
+            which,
+            query,
+        };
+        Ok((processes, search))
+    }
+
     /// The processes whose logs a question is about.
     ///
     /// # Errors

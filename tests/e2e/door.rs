@@ -85,7 +85,9 @@ fn pages_and_hosts_from_elsewhere_are_refused_on_every_route() {
         "GET / HTTP/1.1",
         "GET /mcp HTTP/1.1",
         "OPTIONS /mcp HTTP/1.1",
-        "GET /api/status HTTP/1.1",
+        "POST /api/status HTTP/1.1",
+        "GET /api/processes/main/stop HTTP/1.1",
+        "GET /api/nonsense HTTP/1.1",
         "DELETE /nonsense HTTP/1.1",
     ] {
         let request = |host: &str| format!("{line}\r\nHost: {host}\r\nConnection: close\r\n\r\n");

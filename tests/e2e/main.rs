@@ -4,6 +4,7 @@
 
 mod activation;
 mod answers;
+mod api;
 mod artifacts;
 mod builds;
 mod chaos;

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Daemon, Project, eventually, is_alive, pid_in,
+    Daemon, Http, Project, eventually, is_alive, pid_in,
     project::{RUST, counted, shell},
 };
 
@@ -350,7 +350,7 @@ fn what_needs_a_start_of_the_daemon_is_said_with_its_key() {
     project.config(&main);
     let daemon = project.start();
     daemon.until_state("main", "running");
-    project.config(&format!("logs.disk = false\n{main}"));
+    project.config(&format!("token = true\nlogs.disk = false\n{main}"));
     daemon.prints("logs.disk takes effect when the daemon is started again");
 }
 
@@ -371,6 +371,40 @@ fn a_hangup_reads_the_file_where_reload_is_manual_and_nothing_else_does() {
     daemon.signal(Signal::SIGHUP);
     daemon.prints("reloaded: nothing changed");
     daemon.stop();
+}
+
+#[test]
+fn a_post_reads_the_file_and_answers_what_changed_or_what_is_wrong() {
+    let project = Project::new("reload-post");
+    let manual = |text: &str| format!("reload = \"manual\"\n{text}");
+    project.config(&manual(&coloured("main", "red")));
+    let daemon = project.start();
+    let red = daemon.until_state("main", "running");
+    let side = shell("side", "exec sleep 1000");
+    project.config(&manual(&format!("{}{side}", coloured("main", "blue"))));
+    let reload = || Http::new(daemon.port()).ask("POST /api/reload");
+    let answer = reload();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let url = daemon.status()["url"].clone();
+    assert_eq!(
+        answer.json(),
+        json!({
+            "changed": true,
+            "processes": [
+                {"name": "main", "change": "swapped", "keys": ["env"]},
+                {"name": "side", "change": "added", "keys": []},
+            ],
+            "keys": [], "later": [], "url": url,
+        })
+    );
+    daemon.until_newer("main", &red);
+    assert_eq!(reload().json()["changed"], false);
+    project.config("nonsense = 1");
+    let refused = reload();
+    assert_eq!(refused.status, 400, "{refused:?}");
+    let error = &refused.json()["error"];
+    assert_eq!(error["code"], "config_invalid");
+    assert_eq!(error["message"], daemon.status()["config_error"]);
 }
 
 #[test]

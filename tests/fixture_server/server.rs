@@ -14,7 +14,7 @@ mod rounds;
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
-use background_process_manager::mcp;
+use background_process_manager::{http, mcp};
 use rmcp::{
     ErrorData, Peer, RoleServer, ServerHandler,
     model::{
@@ -52,7 +52,7 @@ async fn main() -> std::io::Result<()> {
         let config = config.with_legacy_session_mode(true);
         StreamableHttpService::new(|| Ok(Fixture), sessions, config)
     };
-    mcp::serve_rmcp(vec![listener], rmcp, CancellationToken::new())?.await
+    http::serve_rmcp(vec![listener], rmcp, CancellationToken::new())?.await
 }
 
 struct Fixture;

@@ -3,7 +3,7 @@
 use std::{net::TcpListener, time::Duration};
 
 use actix_web::dev::ServerHandle;
-use background_process_manager::mcp;
+use background_process_manager::{http, mcp};
 use rmcp::{
     ClientHandler, ClientLifecycleMode, ClientServiceExt, RoleClient,
     model::{JsonObject, ProtocolVersion},
@@ -56,7 +56,7 @@ pub(crate) fn run(cast: Cast) -> Running {
     let port = listener.local_addr().unwrap().port();
     let doubles = cast.start();
     let shutdown = CancellationToken::new();
-    let server = mcp::serve(vec![listener], doubles.service.clone(), shutdown.clone()).unwrap();
+    let server = http::serve(vec![listener], doubles.service.clone(), shutdown.clone()).unwrap();
     Running {
         port,
         doubles,

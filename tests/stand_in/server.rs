@@ -7,7 +7,7 @@ mod doubles;
 
 use std::net::TcpListener;
 
-use background_process_manager::mcp;
+use background_process_manager::{http, mcp};
 use doubles::{Cast, Script, main_process, web_process};
 
 #[expect(clippy::print_stdout, reason = "scripts read the URL")]
@@ -20,7 +20,7 @@ async fn main() -> std::io::Result<()> {
         .with(main_process(), Script::Succeed)
         .with(web_process(), Script::Hold)
         .start();
-    mcp::serve(
+    http::serve(
         vec![listener],
         doubles.service.clone(),
         tokio_util::sync::CancellationToken::new(),

@@ -12,9 +12,12 @@ use actix::{
     dev::{MessageResponse, OneshotSender},
     prelude::*,
 };
-use background_process_manager::service::{Configured, Freshness, Member, Order, Parts, Service};
+use background_process_manager::service::{
+    Configured, FollowPorts, Freshness, Member, Order, Parts, Service,
+};
 use bpm_actors::{
     artifact::{DescribeDiagnosis, Diagnosis, Diagnostic, KnownDiagnosis, WhichBuild},
+    events::Events,
     ids::{BuildId, ProcessName, RunId},
     logs::{AwaitLine, Source},
     pattern::Pattern,
@@ -23,7 +26,10 @@ use bpm_actors::{
         ProcessReport, RestartReport, StateName,
     },
     restart::{Board, Pending, Restart, ShuttingDown, Snapshot, Start, Stop, ToolCalled},
-    search::{Extent, Found, GoneLogs, LogKind, NoSuchLog, Query, Search, Searched, Which},
+    search::{
+        Extent, Found, GoneLogs, LogKind, NoSuchLog, Query, Search, Searched, Which,
+        walk::{Listen, Locate, Page, ReadOn, Walk},
+    },
     spec::{Mode, ProcessType},
 };
 use tokio::{
@@ -180,6 +186,30 @@ fn diagnosis() -> Diagnosis {
             rendered: "error[E0308]: mismatched types\n --> src/main.rs:3:5\n".to_owned(),
             new: true,
         }],
+    }
+}
+
+impl Handler<Locate> for LogDouble {
+    type Result = Result<Walk, NoSuchLog>;
+
+    fn handle(&mut self, _: Locate, _: &mut Self::Context) -> Self::Result {
+        Err(NoSuchLog::None)
+    }
+}
+
+impl Handler<ReadOn> for LogDouble {
+    type Result = Result<Page, NoSuchLog>;
+
+    fn handle(&mut self, _: ReadOn, _: &mut Self::Context) -> Self::Result {
+        Err(NoSuchLog::Closed)
+    }
+}
+
+impl Handler<Listen> for LogDouble {
+    type Result = Vec<watch::Receiver<()>>;
+
+    fn handle(&mut self, _: Listen, _: &mut Self::Context) -> Self::Result {
+        Vec::new()
     }
 }
 
@@ -428,9 +458,15 @@ impl Cast {
             reload: mpsc::channel(1).0,
             logs: logs.clone().recipient(),
             lines: logs.clone().recipient(),
-            diagnoses: logs.recipient(),
+            diagnoses: logs.clone().recipient(),
+            follow: FollowPorts {
+                locate: logs.clone().recipient(),
+                read_on: logs.clone().recipient(),
+                listen: logs.recipient(),
+            },
             activity: ClockDouble { calls }.start().recipient(),
             release_at: when,
+            events: Events::new(),
         });
         Doubles {
             service,

@@ -261,10 +261,10 @@ impl Drop for Abandons {
 /// Question of the store to itself: logs as they are now.
 #[derive(Message)]
 #[rtype(result = "Result<Gathered, NoSuchLog>")]
-struct Gather(Search);
+pub(super) struct Gather(pub(super) Search);
 
 /// The logs that a question is about, as they were.
-struct Gathered {
+pub(super) struct Gathered {
     question: Search,
     /// Of each process that has any, oldest first.
     frozen: Vec<(ProcessName, Vec<Frozen>)>,
@@ -278,7 +278,7 @@ struct Gathered {
 
 impl Gathered {
     /// Puts the logs together, the newest first: those before one that is too old are older.
-    fn thaw(self) -> Vec<Asked> {
+    pub(super) fn thaw(self) -> Vec<Asked> {
         let query = &self.question.query;
         let thawed = self.frozen.into_iter().map(|(process, frozen)| {
             let mut logs = Vec::with_capacity(frozen.len());

@@ -4,6 +4,7 @@ mod awaited;
 mod ends;
 mod history;
 mod searches;
+mod walks;
 
 use std::{
     io::{self, PipeWriter, Write},

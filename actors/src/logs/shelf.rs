@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::{
     logs::{
         Source, Stream,
+        bell::Bell,
         chunk::{Chunk, Line, LineEnd, Stretch},
         intake::{Intake, Piece},
         part::Part,
@@ -53,6 +54,8 @@ impl Limits {
 #[derive(Debug)]
 pub(crate) struct Shelf {
     limits: Limits,
+    /// Rung when there is more.
+    bell: Bell,
     logs: VecDeque<Log>,
 }
 
@@ -60,6 +63,7 @@ impl Shelf {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
+            bell: Bell::new(),
             logs: VecDeque::new(),
         }
     }
@@ -68,6 +72,16 @@ impl Shelf {
     pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
         self.fit();
+    }
+
+    /// Gives up its logs. Those who follow go on to listen.
+    pub(crate) fn clear(&mut self) {
+        self.logs.clear();
+    }
+
+    /// What tells those who follow its logs.
+    pub(crate) fn bell(&self) -> &Bell {
+        &self.bell
     }
 
     /// Puts a new log on the shelf, and gives the one that had to leave for it.
@@ -264,11 +278,43 @@ impl Log {
             + self.stderr.size()
     }
 
+    /// The sequence number that the next line gets.
+    pub(crate) fn next(&self) -> u64 {
+        self.open.next()
+    }
+
+    /// Its lines from this one on, and a few before; `None` where some of them are not in memory. Costs
+    /// little where it is asked again and again for what is new.
+    pub(crate) fn since(&self, first: u64) -> Option<Snapshot> {
+        // A line that there has not been yet: the number was another log's once.
+        let first = if first > self.next() { FIRST } else { first };
+        if first <= self.evicted {
+            return None;
+        }
+        let old = self.full.partition_point(|chunk| chunk.next() <= first);
+        let full = self.full.iter().skip(old).cloned();
+        let mut parts: Vec<_> = full.map(Part::Memory).collect();
+        let open = &self.open;
+        if open.next() > first && !open.is_empty() {
+            let from = usize::try_from(first.saturating_sub(open.first())).unwrap_or(0);
+            let open = match from {
+                0 => open.snapshot(),
+                from => open.slice(from, open.len()),
+            };
+            parts.push(Part::Memory(Arc::new(open)));
+        }
+        Some(self.with(parts))
+    }
+
     pub(crate) fn snapshot(&self) -> Snapshot {
         let mut parts: Vec<_> = self.full.iter().cloned().map(Part::Memory).collect();
         if !self.open.is_empty() {
             parts.push(Part::Memory(Arc::new(self.open.snapshot())));
         }
+        self.with(parts)
+    }
+
+    fn with(&self, parts: Vec<Part>) -> Snapshot {
         Snapshot {
             source: self.source,
             mode: self.mode,

@@ -1,15 +1,53 @@
-//! What happened, in the daemon's log and in the history: one line per transition.
+//! What happened, in the daemon's log, in the history and to followers: one line per transition.
+
+use std::time::SystemTime;
 
 use super::{ProcessActor, answer};
 use crate::{
+    events::{Detail, Kind, LiveKind},
     exit::Exit,
-    history::rounded,
+    history::{Picture, rounded, timestamp},
     ids::RunId,
     lifecycle::{Debut, Effect, Failure, FailureCause, Instead, KillReason, Verdict},
-    report::EventKind,
+    report::{EventKind, StateName},
 };
 
+/// What followers were told.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// How many events of the history.
+    events: u64,
+    state: Detail,
+}
+
+impl Told {
+    /// Nothing yet.
+    pub(super) fn before(picture: &Picture) -> Self {
+        let (events, state) = (0, picture.state());
+        Self { events, state }
+    }
+}
+
 impl ProcessActor {
+    /// Publishes what is new: events first, then the state that they led to.
+    pub(super) fn tell_followers(&mut self, state: Detail) {
+        let (events, name) = (&self.ports.events, &self.spec.name);
+        for (at, kind, text) in self.history.behind_first(self.told.events) {
+            let detail = match kind {
+                EventKind::Mode => Detail::Mode { mode: self.mode },
+                _ => Detail::Nothing {},
+            };
+            events.publish(Some(name), at, Kind::Event(kind), text.to_owned(), detail);
+        }
+        self.told.events = self.history.noted();
+        if self.told.state != state {
+            self.told.state = state;
+            let kind = Kind::Live(LiveKind::State);
+            let at = timestamp(SystemTime::now());
+            events.publish(Some(name), at, kind, in_words(state), state);
+        }
+    }
+
     pub(super) fn tell(&mut self, effects: &[Effect]) {
         let name = self.spec.name.clone();
         let wait = effects.iter().find_map(|effect| match effect {
@@ -174,5 +212,29 @@ impl ProcessActor {
             ""
         };
         Some(format!("{what}{how}"))
+    }
+}
+
+/// A state as people read it.
+fn in_words(detail: Detail) -> String {
+    let Detail::State {
+        state,
+        serving,
+        run,
+    } = detail
+    else {
+        return String::new();
+    };
+    let doing = match state {
+        StateName::Stopped => "stopped",
+        StateName::Building => "building",
+        StateName::Proving => "proving",
+        StateName::Running => "running",
+        StateName::Stopping => "stopping",
+        StateName::BackingOff => "backing off",
+    };
+    match run.filter(|_| serving) {
+        Some(run) => format!("{doing}, run {run} serves"),
+        None => doing.to_owned(),
     }
 }

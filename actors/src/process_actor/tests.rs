@@ -19,6 +19,7 @@ use crate::{
         Work,
     },
     children::{Children, Launch, Owner, SpawnError, Spawned, TreeEvent, TreeId},
+    events::Events,
     ids::{BuildId, JobId},
     report::{Behind, Health, Outcome, ProcessReport, StateName},
     restart::{Cause, Pending, Restart, Shutdown},
@@ -202,6 +203,7 @@ impl Scene {
             lines: others.clone().recipient(),
             notify_folder: "/nowhere".into(),
             mode: others.recipient(),
+            events: Events::new(),
             environment: BaseEnvironment::of_daemon([
                 ("COLOUR".into(), "red".into()),
                 ("A".into(), "1".into()),

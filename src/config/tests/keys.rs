@@ -10,7 +10,7 @@ fn a_misspelt_key_names_the_nearest_valid_one() {
     assert_eq!(
         wrong("mcp_prt = 3001\n[process.main]\ntype = \"rust\"\nstop_grace_second = 1\n"),
         [
-            "1: mcp_prt = 3001: unknown key, did you mean mcp_port? valid here: mcp_port, \
+            "1: mcp_prt = 3001: unknown key, did you mean mcp_port? valid here: mcp_port, token, \
              dev_timeout_hours, dev_crash_wait_seconds, release_crash_backoff_initial_seconds, \
              release_crash_backoff_max_seconds, reload, logs, process",
             "4: process.main.stop_grace_second = 1: unknown key, did you mean stop_grace_seconds? \
@@ -22,6 +22,7 @@ fn a_misspelt_key_names_the_nearest_valid_one() {
     for (wrong, right) in [
         ("port", "mcp_port"),
         ("mcp-port", "mcp_port"),
+        ("tokens", "token"),
         ("dev_timeout", "dev_timeout_hours"),
         ("dev_timeout_seconds", "dev_timeout_hours"),
         ("dev_crash_wait", "dev_crash_wait_seconds"),

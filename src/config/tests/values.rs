@@ -239,3 +239,17 @@ fn arguments_that_the_daemon_gives_cargo_are_its_own() {
         ]
     );
 }
+
+#[test]
+fn a_token_is_wanted_or_not() {
+    let with = |value| Config::parse(&format!("token = {value}\n{MINIMAL}"), "/".as_ref());
+    assert!(with("true").unwrap().token);
+    assert!(!with("false").unwrap().token);
+    assert!(!super::parse(MINIMAL).token);
+    for value in ["\"secret\"", "1", "[]"] {
+        assert_eq!(
+            wrong_at_the_top(&format!("token = {value}")),
+            [format!("1: token = {value}: must be true or false")]
+        );
+    }
+}

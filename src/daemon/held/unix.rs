@@ -51,7 +51,7 @@ impl Drop for SocketFiles {
 
 /// A unix socket that listens, and its file, which is removed when this is dropped.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub(in crate::daemon) struct SocketFile {
     path: PathBuf,
     node: Node,
     /// While the socket is open, nobody else's file gets its number.
@@ -81,12 +81,12 @@ impl fmt::Display for Loss {
 
 impl SocketFile {
     /// The socket, closed on exec.
-    pub(super) fn socket(&self) -> Arc<OwnedFd> {
+    pub(in crate::daemon) fn socket(&self) -> Arc<OwnedFd> {
         self.socket.clone()
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::daemon) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -136,7 +136,7 @@ impl Drop for SocketFile {
 }
 
 /// Listens at `path`, in blocking mode; a file that nobody listens at any more is replaced.
-pub(super) fn listen(path: &Path) -> Result<SocketFile, Reason> {
+pub(in crate::daemon) fn listen(path: &Path) -> Result<SocketFile, Reason> {
     let socket = match bind(path) {
         Err(cause) if cause.kind() == ErrorKind::AddrInUse => {
             remove_stale(path)?;

@@ -1,6 +1,10 @@
 //! The port of MCP may change.
 
-use std::net::TcpListener;
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    os::unix::net::UnixStream,
+};
 
 use serde_json::{Value, json};
 
@@ -14,6 +18,20 @@ fn config(project: &Project, port: u16, script: &str) {
 fn status(port: u16) -> Value {
     let params = json!({"name": "get_status", "arguments": {}});
     Http::new(port).rpc("tools/call", &params)["result"]["structuredContent"].clone()
+}
+
+/// What is answered at the unix socket, which no reload moves.
+fn over_unix_socket(project: &Project) -> String {
+    let state = project.state_home().join("background-process-manager");
+    let key = std::fs::read_dir(state).unwrap().next().unwrap().unwrap();
+    let file = std::fs::read_to_string(key.path().join("daemon.json")).unwrap();
+    let file: Value = serde_json::from_str(&file).unwrap();
+    let mut stream = UnixStream::connect(file["socket"].as_str().unwrap()).unwrap();
+    let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 #[test]
@@ -56,6 +74,7 @@ fn the_new_port_serves_before_the_old_one_is_free_and_open_requests_there_are_an
             TcpListener::bind(("127.0.0.1", old))
         });
         assert!(!waits.is_finished());
+        assert!(over_unix_socket(&project).contains("200 OK"));
         // Another run, so that the wait has something to say.
         config(&project, new, "echo moved; exec sleep 1000");
         let answer = waits.join().unwrap();

@@ -33,6 +33,8 @@ impl Daemon {
             .arg(env!("CARGO_BIN_EXE_background-process-manager"))
             .arg(project.dir())
             .env("XDG_STATE_HOME", project.state_home())
+            // Where a test does not say otherwise, the socket is with the rest of the state.
+            .env_remove("XDG_RUNTIME_DIR")
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null());

@@ -23,6 +23,14 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
+impl Answer {
+    /// The body, which is JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
 impl Http {
     pub(crate) fn new(port: u16) -> Self {
         Self { port }
@@ -67,6 +75,13 @@ impl Http {
             write!(request, "{name}: {value}\r\n").unwrap();
         }
         self.raw(&[request.as_bytes(), b"\r\n", body].concat())
+    }
+
+    /// One request without a body.
+    #[track_caller]
+    pub(crate) fn ask(&self, line: &str) -> Answer {
+        let head = "Host: localhost\r\nConnection: close\r\n\r\n";
+        self.raw(format!("{line} HTTP/1.1\r\n{head}").as_bytes())
     }
 
     /// One JSON-RPC request.

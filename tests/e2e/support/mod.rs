@@ -9,6 +9,7 @@ mod processes;
 pub(crate) mod project;
 mod server;
 pub(crate) mod shape;
+mod stream;
 
 use std::{
     fmt::Debug,
@@ -18,7 +19,7 @@ use std::{
 
 pub(crate) use self::{
     daemon::Daemon, found::*, gate::Gate, http::Http, measure::*, processes::*, project::Project,
-    server::*,
+    server::*, stream::Lines,
 };
 
 /// How long anything may take before a test gives up.

@@ -111,13 +111,18 @@ impl Project {
 
     /// The port in the state folder that a daemon has written.
     pub(crate) fn port(&self) -> Option<u16> {
+        let daemon = self.daemon_file()?;
+        let (_, port) = daemon["url"].as_str()?.rsplit_once(':')?;
+        port.split('/').next()?.parse().ok()
+    }
+
+    /// What a daemon has written into the state folder for those who look for it.
+    pub(crate) fn daemon_file(&self) -> Option<serde_json::Value> {
         let folder = self.state_home().join("background-process-manager");
         let projects = fs::read_dir(folder).ok()?.flatten();
         let mut files = projects.map(|project| project.path().join("daemon.json"));
         let text = files.find_map(|file| fs::read_to_string(file).ok())?;
-        let daemon: serde_json::Value = serde_json::from_str(&text).ok()?;
-        let (_, port) = daemon["url"].as_str()?.rsplit_once(':')?;
-        port.split('/').next()?.parse().ok()
+        serde_json::from_str(&text).ok()
     }
 
     /// Starts a daemon and waits until it serves.

@@ -2,7 +2,8 @@
 //!
 //! A web page that somebody visits can send requests to loopback, and by DNS rebinding it can even
 //! read the answers. It cannot choose its Host and Origin, so these are checked: on every route,
-//! before the body is read.
+//! before the body is read. Programs of other users of the machine lack the token, where one is
+//! wanted.
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr},
@@ -17,20 +18,26 @@ use actix_web::{
     middleware::Next,
 };
 
-use super::refusal::Refusal;
+use super::{
+    peer::{Peer, Way},
+    refusal::Refusal,
+    token::Token,
+};
 
 /// The names by which a browser reaches what we bind.
 const OURSELVES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 /// Admits or refuses requests.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
+pub(crate) struct Door {
     ports: Arc<[u16]>,
+    /// What requests over TCP must bring, if anything.
+    token: Option<Token>,
 }
 
 /// What is wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Stranger {
+pub(crate) enum Stranger {
     /// Host is missing, doubled, malformed, or names something else than this machine.
     #[error("the Host header must be a loopback name or address")]
     Host,
@@ -40,15 +47,16 @@ pub(super) enum Stranger {
 }
 
 impl Door {
-    /// A door of a server that listens on these ports.
-    pub(super) fn new(ports: Vec<u16>) -> Self {
+    /// A door of a server that listens on these ports, and wants this token.
+    pub(crate) fn new(ports: Vec<u16>, token: Option<Token>) -> Self {
         Self {
             ports: ports.into(),
+            token,
         }
     }
 
     /// The origins that are our own.
-    pub(super) fn origins(&self) -> Vec<String> {
+    pub(crate) fn origins(&self) -> Vec<String> {
         let urls = |&port: &u16| OURSELVES.map(|host| format!("http://{host}:{port}"));
         self.ports.iter().flat_map(urls).collect()
     }
@@ -64,6 +72,14 @@ impl Door {
             Ok(None) => Ok(()),
             Ok(Some(origin)) if self.is_own(origin) => Ok(()),
             Ok(Some(_)) | Err(Unclear) => Err(Stranger::Origin),
+        }
+    }
+
+    /// Whether who came in this way may stay. The unix socket is this user's alone.
+    fn knows(&self, way: Way, headers: &HeaderMap) -> bool {
+        match (way, &self.token) {
+            (Way::Unix, _) | (_, None) => true,
+            (Way::Tcp, Some(token)) => token.is_in(headers),
         }
     }
 
@@ -131,17 +147,27 @@ fn number(text: &str) -> Option<u16> {
 }
 
 /// The door as middleware around all routes.
-pub(super) async fn guard<B: MessageBody + 'static>(
+pub(crate) async fn guard<B: MessageBody + 'static>(
     door: Door,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let target = request.uri().authority().map(|it| it.as_str().to_owned());
     match door.admits(target.as_deref(), request.headers()) {
-        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
+        Ok(()) => {
+            let peer = request.request().conn_data::<Peer>();
+            let way = peer.map_or(Way::Tcp, Peer::way);
+            if door.knows(way, request.headers()) {
+                return Ok(next.call(request).await?.map_into_left_body());
+            }
+            log::warn!("http: refused a request without the token");
+            Ok(request
+                .into_response(Refusal::unauthorized())
+                .map_into_right_body())
+        }
         Err(stranger) => {
             log::warn!("http: refused a request, {stranger}");
-            let refusal = Refusal::forbidden(&stranger.to_string());
+            let refusal = Refusal::forbidden(stranger.to_string()).response();
             Ok(request.into_response(refusal).map_into_right_body())
         }
     }
@@ -161,7 +187,7 @@ mod tests {
         for it in origin {
             headers.append(ORIGIN, HeaderValue::from_str(it).unwrap());
         }
-        Door::new(vec![3001]).admits(None, &headers)
+        Door::new(vec![3001], None).admits(None, &headers)
     }
 
     #[test]
@@ -248,7 +274,7 @@ mod tests {
     fn a_request_line_cannot_name_another_host_than_the_header() {
         let mut headers = HeaderMap::new();
         headers.append(HOST, HeaderValue::from_static("localhost"));
-        let door = Door::new(vec![3001]);
+        let door = Door::new(vec![3001], None);
         assert_eq!(door.admits(Some("127.0.0.1:3001"), &headers), Ok(()));
         let other = door.admits(Some("evil.example"), &headers);
         assert_eq!(other, Err(Stranger::Host));
@@ -259,6 +285,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(HOST, HeaderValue::from_static("localhost"));
         headers.append(ORIGIN, HeaderValue::from_static("http://localhost"));
-        assert_eq!(Door::new(vec![80]).admits(None, &headers), Ok(()));
+        assert_eq!(Door::new(vec![80], None).admits(None, &headers), Ok(()));
     }
 }
