@@ -2,6 +2,8 @@
 
 mod api;
 pub mod arguments;
+pub mod cli;
+pub mod client;
 pub mod config;
 pub mod daemon;
 pub mod http;

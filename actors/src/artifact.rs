@@ -11,6 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -138,6 +139,18 @@ pub struct BuildStarted {
     pub mode: Mode,
 }
 
+/// Fact: the cargo of a job waits for a lock that another one has.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct BuildWaits {
+    /// The request that it serves.
+    pub job: JobId,
+    /// The build.
+    pub build: BuildId,
+    /// On what the lock is, in cargo's words: `build directory`, `package cache`.
+    pub lock: String,
+}
+
 /// A job that succeeded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Built {
@@ -145,6 +158,8 @@ pub struct Built {
     pub artifact: Artifact,
     /// What cargo said; `None` where nothing was built.
     pub report: Option<BuildReport>,
+    /// What direnv and the `.envrc` printed for this start, where there is no build whose log has it.
+    pub said: Bytes,
 }
 
 /// A job that failed: cargo found an error, or could not be run, or direnv refused.

@@ -1,5 +1,6 @@
 //! Builds what processes ask for: one cargo at a time, in the order of arrival. Where direnv is to be
-//! asked, that is done before, beside the queue; who still waits for it lets others pass.
+//! asked, that is done before, beside the queue; who still waits for it lets others pass, and so does
+//! who waits for a lock that a foreign cargo has.
 //!
 //! | message | from | |
 //! |---|---|---|
@@ -28,7 +29,9 @@ use tokio::{sync::oneshot, task::JoinError};
 
 pub use crate::build::job::BuildLog;
 use crate::{
-    artifact::{Build, BuildDone, BuildFailure, BuildStarted, BuilderClosed, CancelBuild},
+    artifact::{
+        Build, BuildDone, BuildFailure, BuildStarted, BuildWaits, BuilderClosed, CancelBuild,
+    },
     build::{
         direnv::Evaluation,
         environment::BaseEnvironment,
@@ -51,6 +54,8 @@ pub struct Enlist {
     pub spec: Arc<ProcessSpec>,
     /// Told when cargo starts.
     pub started: Recipient<BuildStarted>,
+    /// Told when cargo waits for another one.
+    pub waits: Recipient<BuildWaits>,
     /// Told what came of a job.
     pub done: Recipient<BuildDone>,
 }
@@ -91,7 +96,7 @@ struct Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lane {
     Cargo,
-    /// It does not need cargo, or not yet.
+    /// It does not need cargo, or not yet, or its cargo waits for a foreign one.
     Beside,
 }
 
@@ -143,7 +148,8 @@ impl BuilderActor {
         lane: Lane,
         work: impl FnOnce(oneshot::Receiver<()>) -> W,
         ctx: &mut Context<Self>,
-    ) where
+    ) -> u64
+    where
         W: Future<Output = Option<Step>> + 'static,
     {
         let (wanted, cancelled) = oneshot::channel();
@@ -162,6 +168,19 @@ impl BuilderActor {
             .into_actor(self)
             .map(move |end, actor, ctx| actor.finished(number, end, &customer, ctx));
         ctx.spawn(finish);
+        number
+    }
+
+    /// A build that can do nothing before a foreign cargo is done: its turn is over.
+    fn stepped_aside(&mut self, number: u64, ctx: &mut Context<Self>) {
+        let Some(task) = self.tasks.get_mut(&number) else {
+            return;
+        };
+        if task.lane == Lane::Cargo {
+            task.lane = Lane::Beside;
+            self.queue.leave();
+            self.proceed(ctx);
+        }
     }
 
     fn finished(
@@ -208,8 +227,16 @@ impl BuilderActor {
     fn proceed(&mut self, ctx: &mut Context<Self>) {
         if let Some(prepared) = self.queue.admit() {
             let (customer, id) = (Rc::clone(&prepared.job.customer), prepared.job.id);
-            let work = |cancelled| prepared.run(cancelled);
-            self.start(customer, id, Lane::Cargo, work, ctx);
+            let (turn, passed_on) = oneshot::channel();
+            let work = |cancelled| prepared.run(cancelled, turn);
+            let number = self.start(customer, id, Lane::Cargo, work, ctx);
+            let passed_on = passed_on.into_actor(self);
+            ctx.spawn(passed_on.map(move |told, actor, ctx| {
+                // An error means that it came to its end.
+                if told.is_ok() {
+                    actor.stepped_aside(number, ctx);
+                }
+            }));
         }
         if let Door::Closed(waiting) = &mut self.door
             && self.tasks.is_empty()

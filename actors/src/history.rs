@@ -110,6 +110,12 @@ impl History {
         self.note(EventKind::BuildStarted, format!("build {build} ({mode})"));
     }
 
+    /// cargo waits for a lock that another one has.
+    pub fn build_waits(&mut self, build: BuildId, lock: &str) {
+        let text = format!("build {build} waits for cargo's lock on the {lock}");
+        self.note(EventKind::BuildStarted, text);
+    }
+
     /// There is an artifact, and it took no build.
     pub fn build_needless(&mut self) {
         self.unbuilt = None;

@@ -289,6 +289,8 @@ impl LogStoreActor {
             if let Some(live) = store.live.get_mut(&key) {
                 live.silence = None;
             }
+            // A store that was kept from its processor may find the alarm before what came meanwhile.
+            store.read_the_rest(&key);
             let now = Instant::now();
             for stream in [Stream::Stdout, Stream::Stderr] {
                 if store

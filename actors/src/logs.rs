@@ -60,6 +60,8 @@ pub struct OpenLog {
     pub mode: Mode,
     /// When it began.
     pub at: SystemTime,
+    /// Whole lines of stderr that come before those of the pipes.
+    pub preface: Bytes,
     /// The pipes to read.
     pub outputs: Vec<(Stream, OwnedFd)>,
 }

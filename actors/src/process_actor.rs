@@ -9,7 +9,7 @@
 //! | [`Shutdown`](crate::restart::Shutdown), [`Remove`](crate::restart::Remove) | daemon | end for good; answered when nobody is left |
 //! | [`Replace`](crate::restart::Replace) | daemon | its entry in the configuration changed |
 //! | [`ConfigRejected`](crate::restart::ConfigRejected) | daemon | what was written there is wrong |
-//! | [`BuildStarted`](crate::artifact::BuildStarted), [`BuildDone`](crate::artifact::BuildDone) | [`BuilderActor`](crate::builder_actor) | what became of a job |
+//! | [`BuildStarted`](crate::artifact::BuildStarted), [`BuildWaits`](crate::artifact::BuildWaits), [`BuildDone`](crate::artifact::BuildDone) | [`BuilderActor`](crate::builder_actor) | what became of a job |
 //! | [`Exited`], [`TreeGone`] | [`Reaper`](crate::reaper) | what became of a run |
 //!
 //! It sends [`Build`] and [`CancelBuild`] to the builder, [`OpenLog`](crate::logs::OpenLog),
@@ -24,6 +24,7 @@ use std::{
 };
 
 use actix::prelude::*;
+use bytes::Bytes;
 use tokio::{
     sync::{oneshot, watch},
     time::Instant,
@@ -132,6 +133,8 @@ pub struct ProcessActor {
     attempt: Attempt,
     /// The run that was started last, and its program.
     newest: Option<(RunId, PathBuf)>,
+    /// What direnv said for the newest job: it goes to the log of the run that is started with it.
+    said: Bytes,
     /// When the child that is being replaced was told to leave, and nobody took its place.
     left_at: Option<Instant>,
     /// Who stopped it last.
@@ -170,6 +173,7 @@ impl ProcessActor {
             crashes: Crashes::default(),
             attempt: Attempt::default(),
             newest: None,
+            said: Bytes::new(),
             left_at: None,
             stopped_by: None,
             board,
@@ -222,6 +226,7 @@ impl ProcessActor {
                 let running = running.map(|run| run.artifact.program.clone());
                 let keep = good.into_iter().chain(running).collect();
                 self.attempt = Attempt::default();
+                self.said.clear();
                 self.left_at = None;
                 self.ports.build.do_send(Build {
                     process,

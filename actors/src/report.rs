@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What a process is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StateName {
     /// Not asked to run.
@@ -31,7 +31,7 @@ pub enum StateName {
 }
 
 /// Whether what runs is known to be ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     /// It proved itself.
@@ -41,7 +41,7 @@ pub enum Health {
 }
 
 /// Why what runs is not the newest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Behind {
     /// The newest attempt to build, or to prepare the start, failed.
@@ -53,7 +53,7 @@ pub enum Behind {
 }
 
 /// What connects the process to its port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Connections {
     /// The process binds its own sockets: in a restart, connections are refused for a moment.
@@ -66,7 +66,7 @@ pub enum Connections {
 }
 
 /// One process in `get_status`.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessReport {
     /// The name of its `[process.*]` entry.
     pub name: String,
@@ -111,7 +111,7 @@ pub struct ProcessReport {
 }
 
 /// How a child ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LastExit {
     /// Which run.
     pub run: RunId,
@@ -136,7 +136,7 @@ pub enum BuildOutcome {
 }
 
 /// The last build that ended.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LastBuild {
     /// Its id.
     pub id: BuildId,
@@ -155,7 +155,7 @@ pub struct LastBuild {
 }
 
 /// The kinds of events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// A child was started.
@@ -187,7 +187,7 @@ pub enum EventKind {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EventReport {
     /// When.
     pub at: Timestamp,
@@ -200,7 +200,7 @@ pub struct EventReport {
 }
 
 /// What came of a restart, a start or a stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The new child runs; the old one was stopped first.
@@ -232,7 +232,7 @@ pub enum Outcome {
 }
 
 /// The answer to `restart`, `start` and `stop`.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RestartReport {
     /// The process.
     pub process: String,

@@ -280,7 +280,7 @@ pub enum Program {
 }
 
 /// The `type` of an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProcessType {
     /// Built by cargo.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use actix_web::{HttpRequest, web};
 use bpm_actors::events::{Begin, Happened, KEPT};
 use bytes::Bytes;
+use futures_util::FutureExt;
 
 use super::{Api, errors::Answer, query::Parameters};
 use crate::http::refusal::Refusal;
@@ -15,7 +16,7 @@ const SSE: &str = "text/event-stream";
 
 /// Follows the events.
 pub(super) async fn follow(api: web::Data<Api>, request: HttpRequest) -> Answer {
-    let from = from(&request)?;
+    let (from, extent) = from(&request)?;
     let place = api.streams.place()?;
     // From here on nothing is missed.
     let mut reader = api.service.events().read(from);
@@ -24,7 +25,14 @@ pub(super) async fn follow(api: web::Data<Api>, request: HttpRequest) -> Answer 
         pen.write(": events\n\n").await?;
         loop {
             let mut text = String::new();
-            for event in reader.next().await {
+            let batch = match extent {
+                Extent::Endless => Some(reader.next().await),
+                Extent::Past => reader.next().now_or_never(),
+            };
+            let Some(batch) = batch else {
+                return Ok(());
+            };
+            for event in batch {
                 write(&event, &mut text);
             }
             pen.write(Bytes::from(text)).await?;
@@ -33,14 +41,27 @@ pub(super) async fn follow(api: web::Data<Api>, request: HttpRequest) -> Answer 
     Ok(answer)
 }
 
-/// Where the client wants to begin.
-fn from(request: &HttpRequest) -> Result<Begin, super::errors::Refused> {
+/// How far an answer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// It goes on with what happens.
+    Endless,
+    /// It ends with what has happened.
+    Past,
+}
+
+/// Where the client wants to begin, and how far he wants to go.
+fn from(request: &HttpRequest) -> Result<(Begin, Extent), super::errors::Refused> {
     let mut given = Parameters::of(request)?;
     let after = given.number("after", 0..=u64::MAX);
     let last = given.number("last", 0..=KEPT);
     if after.is_some() && last.is_some() {
         given.refuse("`after` and `last` both say where to begin; give one of them");
     }
+    let extent = match given.flag("follow") {
+        Some(false) => Extent::Past,
+        Some(true) | None => Extent::Endless,
+    };
     given.finish()?;
     let header = request.headers().get(LAST_EVENT_ID);
     let header = header.map(|value| {
@@ -48,11 +69,12 @@ fn from(request: &HttpRequest) -> Result<Begin, super::errors::Refused> {
         id.ok_or_else(|| Refusal::bad_request("Last-Event-ID must be the id of an event"))
     });
     // The header is of the connection that broke, the parameter of the one before it.
-    Ok(match (header.transpose()?, after, last) {
+    let begin = match (header.transpose()?, after, last) {
         (Some(id), ..) | (None, Some(id), _) => Begin::After(id),
         (None, None, Some(count)) => Begin::Last(count),
         (None, None, None) => Begin::Now,
-    })
+    };
+    Ok((begin, extent))
 }
 
 fn write(event: &Happened, text: &mut String) {

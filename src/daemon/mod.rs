@@ -13,6 +13,7 @@ pub mod lock;
 pub mod occupant;
 pub mod port_owner;
 pub mod state_dir;
+pub mod state_place;
 
 mod doorway;
 mod front;

@@ -4,21 +4,16 @@
 //! running daemon.
 
 use std::{
-    env,
-    ffi::OsString,
     fs::{self, DirBuilder, File, Permissions},
     io::{self, Read, Write},
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
-    },
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use bpm_actors::proc_table::Identity;
 use serde::Serialize;
-use xxhash_rust::xxh3::xxh3_64;
 
+use super::state_place;
 use crate::http::Token;
 
 /// The layout that this program reads and writes.
@@ -92,7 +87,7 @@ impl StateDir {
     /// # Errors
     /// When the environment does not say, or the folder cannot be made or is not ours alone.
     pub fn open(project_dir: &Path) -> Result<Self, StateDirError> {
-        let home = state_home(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"))?;
+        let home = state_place::home().ok_or(StateDirError::NoHome)?;
         Self::open_in(&home, project_dir)
     }
 
@@ -102,9 +97,7 @@ impl StateDir {
     /// # Errors
     /// When the folder cannot be made or is not ours alone.
     pub fn open_in(home: &Path, project_dir: &Path) -> Result<Self, StateDirError> {
-        let path = home
-            .join("background-process-manager")
-            .join(key(project_dir));
+        let path = state_place::folder(home, project_dir);
         let failed = |cause| StateDirError::Io {
             path: path.clone(),
             cause,
@@ -147,7 +140,7 @@ impl StateDir {
     /// Where the token is.
     #[must_use]
     pub fn token_file(&self) -> PathBuf {
-        self.path.join("token")
+        self.path.join(state_place::TOKEN_FILE)
     }
 
     /// The token, made once and kept. Only its owner may read it.
@@ -197,7 +190,7 @@ impl StateDir {
         project_dir: &Path,
         socket: Option<&Path>,
     ) -> Result<(), StateDirError> {
-        let path = self.path.join("daemon.json");
+        let path = self.path.join(state_place::DAEMON_FILE);
         let failed = |cause| StateDirError::Io {
             path: path.clone(),
             cause,
@@ -212,7 +205,7 @@ impl StateDir {
         };
         let mut text = serde_json::to_vec(&content).map_err(|error| failed(error.into()))?;
         text.push(b'\n');
-        self.write("daemon.json", &text)
+        self.write(state_place::DAEMON_FILE, &text)
     }
 
     /// Tells clients that this daemon is gone. One that was not there is no error.
@@ -220,7 +213,7 @@ impl StateDir {
     /// # Errors
     /// When it cannot be removed.
     pub fn remove_daemon_file(&self) -> Result<(), StateDirError> {
-        let path = self.path.join("daemon.json");
+        let path = self.path.join(state_place::DAEMON_FILE);
         match fs::remove_file(&path) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
                 Err(StateDirError::Io { path, cause })
@@ -268,33 +261,6 @@ fn is_full(cause: &io::Error) -> bool {
         cause.kind(),
         StorageFull | QuotaExceeded | ReadOnlyFilesystem
     )
-}
-
-/// Where the user's programs keep state. The XDG specification says to ignore a relative path.
-fn state_home(xdg: Option<OsString>, home: Option<OsString>) -> Result<PathBuf, StateDirError> {
-    let absolute =
-        |path: Option<OsString>| path.map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute(xdg)
-        .or_else(|| absolute(home).map(|home| home.join(".local/state")))
-        .ok_or(StateDirError::NoHome)
-}
-
-/// The folder's name: the directory's own, for people, and a hash of its whole path, which tells it
-/// from others of that name.
-fn key(project_dir: &Path) -> String {
-    const MOST_CHARACTERS: usize = 50;
-    let plain = |c: char| c.is_alphanumeric() || "-_.+@".contains(c);
-    let name = project_dir
-        .file_name()
-        .unwrap_or("root".as_ref())
-        .to_string_lossy();
-    let name: String = name
-        .chars()
-        .take(MOST_CHARACTERS)
-        .map(|c| if plain(c) { c } else { '_' })
-        .collect();
-    let hash = xxh3_64(project_dir.as_os_str().as_bytes()) >> 32;
-    format!("{name}-{hash:08x}")
 }
 
 #[cfg(test)]
@@ -370,35 +336,6 @@ mod tests {
         fs::write(&version, "2\n").unwrap();
         let refused = StateDir::open_in(home.path(), Path::new("/p")).unwrap_err();
         assert!(matches!(refused, StateDirError::Newer { found: 2, .. }));
-    }
-
-    #[test]
-    fn the_environment_says_where_and_relative_paths_do_not_count() {
-        let home = |xdg: Option<&str>, home: Option<&str>| {
-            state_home(xdg.map(Into::into), home.map(Into::into)).ok()
-        };
-        let default = Some(PathBuf::from("/home/u/.local/state"));
-        assert_eq!(home(Some("/xdg"), Some("/home/u")), Some("/xdg".into()));
-        assert_eq!(home(Some("/xdg"), None), Some("/xdg".into()));
-        assert_eq!(home(None, Some("/home/u")), default);
-        assert_eq!(home(Some(""), Some("/home/u")), default);
-        assert_eq!(home(Some("state"), Some("/home/u")), default);
-        assert_eq!(home(None, None), None);
-        assert_eq!(home(Some("state"), Some("")), None);
-        assert_eq!(
-            StateDirError::NoHome.to_string(),
-            "nowhere to keep state: HOME is not set; set XDG_STATE_HOME to an absolute path"
-        );
-    }
-
-    #[test]
-    fn the_key_is_readable_stable_and_different_for_each_path() {
-        assert_eq!(key(Path::new("/home/u/ganbot")), "ganbot-906204e5");
-        assert_eq!(key(Path::new("/home/v/ganbot")), "ganbot-c37d6967");
-        assert!(key(Path::new("/home/u/my app\n")).starts_with("my_app_-"));
-        assert!(key(Path::new("/")).starts_with("root-"));
-        let long = format!("/{}", "ä".repeat(200));
-        assert!(key(Path::new(&long)).len() < 200);
     }
 
     #[test]

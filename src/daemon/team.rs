@@ -210,6 +210,7 @@ impl Team {
         self.builder.do_send(Enlist {
             spec: spec.clone(),
             started: process.clone().recipient(),
+            waits: process.clone().recipient(),
             done: process.clone().recipient(),
         });
     }

@@ -9,13 +9,13 @@ use bpm_actors::{
 };
 use futures_util::future::join_all;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, time::Instant};
 
 use super::{ConfiguredBoard, Member, Service};
 
 /// What the daemon and its processes do.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusReport {
     /// The project's directory.
     pub project_dir: String,

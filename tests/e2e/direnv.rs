@@ -1,5 +1,8 @@
 //! direnv: the real one, with its database of allowed files in the test's own folder.
 
+mod gifts;
+mod outage;
+
 use std::{path::PathBuf, process::Command, thread};
 
 use nix::sys::signal::Signal;
@@ -237,18 +240,6 @@ fn a_slow_envrc_costs_no_outage_because_the_old_child_serves_meanwhile() {
     });
     assert_eq!(answer["outcome"], "restarted", "{answer}");
     assert!(daemon.logs("main").contains("flavour slow"));
-}
-
-#[test]
-fn two_seconds_of_envrc_are_not_in_the_pause() {
-    let direnv = Direnv::new("direnv-pause");
-    direnv.project.config(&shell("main", SHOWS));
-    let daemon = direnv.start();
-    daemon.until_state("main", "running");
-    direnv.allowed(".", "sleep 2\nexport FLAVOUR=slow\n");
-    let answer = daemon.restart("main");
-    assert_eq!(answer["outcome"], "restarted", "{answer}");
-    assert!(answer["pause_ms"].as_f64().unwrap() < 1500.0, "{answer}");
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! npm as it is used: `npm run dev` with a node server.
 
+mod kit;
+mod managers;
+mod vite;
+
 use std::net::{TcpListener, TcpStream};
 
 use nix::sys::signal::Signal;

@@ -134,7 +134,15 @@ fn a_build_that_hangs_right_after_the_swap_is_rolled_back() {
                 the last good version is started again";
     let events = now["events"].to_string();
     assert!(events.contains(text), "{events}");
-    assert!(daemon.logs("main").contains("pings: true"));
+    // It is ready before it says that.
+    eventually("the words of the last good version", || {
+        let log = daemon.logs("main");
+        if log.contains("pings: true") {
+            Ok(())
+        } else {
+            Err(log)
+        }
+    });
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! One run of cargo: its output to the log, its messages into a report, its binary onto the shelf.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::SystemTime,
-};
+mod questions;
 
+use std::{mem, path::Path, sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
 use tokio::{
     task::{JoinError, spawn_blocking},
     time::Instant,
@@ -14,12 +12,11 @@ use tokio::{
 
 use crate::{
     artifact::{
-        Artifact, BuildFailure, BuildReport, BuildStarted, Built, CargoVariables, Diagnosed,
-        Diagnosis,
+        Artifact, BuildFailure, BuildReport, BuildStarted, BuildWaits, Built, Diagnosed, Diagnosis,
     },
     build::{
         artifacts::{CopyError, Shelf},
-        binary::{Binary, Choice, NoBinary, Products, default_run},
+        binary::{Choice, NoBinary, Products},
         cargo::{self, Tool},
         complaint::plain,
         diagnostics::{Diagnostics, Findings, summary},
@@ -28,9 +25,6 @@ use crate::{
         inputs,
         job::{Done, Job, Outcome, failure},
         known::Known,
-        messages::Metadata,
-        output::capture,
-        search_path::resolve,
     },
     children::{Launch, Marker},
     exit::Exit,
@@ -41,15 +35,12 @@ use crate::{
     spec::{CargoTarget, Mode},
 };
 
-/// More than the metadata of any workspace without its dependencies.
-const MOST_METADATA: usize = 32 << 20;
-
 /// Runs cargo for `job`, with `evaluation` as its environment.
 pub(crate) async fn compile(
     job: &Job,
     target: &CargoTarget,
     mode: Mode,
-    evaluation: Evaluation,
+    mut evaluation: Evaluation,
 ) -> Done {
     let cwd = &job.spec().cwd;
     let variables = job.shop.base.with(&evaluation.changes);
@@ -71,12 +62,12 @@ pub(crate) async fn compile(
         Err(error) => return Err(failure(&error)).into(),
     };
     let begun = Instant::now();
-    let log = run.begin();
-    log.write(Stream::Stderr, evaluation.said.clone()).await;
+    let log = run.begin(mem::take(&mut evaluation.said));
 
     let tree = child.tree;
     let before = job.known(build).await;
-    let told = follow(child, &log, Diagnostics::against(before.clone())).await;
+    let waits = async |what: &str| run.waits(what, &log).await;
+    let told = follow(child, &log, Diagnostics::against(before.clone()), waits).await;
     if !told.as_ref().is_ok_and(Told::is_orderly) {
         job.shop.nursery.end(&[tree]).await;
     }
@@ -177,8 +168,8 @@ impl CargoRun<'_> {
         }
     }
 
-    /// Tells everybody that there is a build now.
-    fn begin(&self) -> LogWriter {
+    /// Tells everybody that there is a build now. Its log begins with what direnv `said`.
+    fn begin(&self, said: Vec<u8>) -> LogWriter {
         let (build, mode) = (self.build, self.mode);
         log::info!("{}: build {build} ({mode}) started", self.process());
         let log = LogWriter {
@@ -190,6 +181,7 @@ impl CargoRun<'_> {
             key: log.key(),
             mode,
             at: SystemTime::now(),
+            preface: said.into(),
             // Both are read here: stdout is data, and stderr may hold the only error.
             outputs: Vec::new(),
         });
@@ -200,6 +192,26 @@ impl CargoRun<'_> {
             mode,
         });
         log
+    }
+
+    /// Another cargo is at work in the same place: tells everybody, and lets others pass.
+    async fn waits(&self, what: &str, log: &LogWriter) {
+        let (process, build) = (self.process(), self.build);
+        log::info!("{process}: build {build} waits for cargo's lock on the {what}");
+        let own = if self.target.target_dir.is_none() && is_folder(what) {
+            format!("; `target_dir` in [process.{process}] gives it a folder of its own")
+        } else {
+            String::new()
+        };
+        let line =
+            format!("waiting for cargo's lock on the {what}, which another cargo has{own}\n");
+        log.write(Stream::Stderr, line.into()).await;
+        self.job.customer.waits.do_send(BuildWaits {
+            job: self.job.id,
+            build,
+            lock: what.to_owned(),
+        });
+        self.job.step_aside();
     }
 
     /// Leaves what was found with the log.
@@ -270,52 +282,6 @@ impl CargoRun<'_> {
         })
     }
 
-    /// Asks cargo for `default-run`, which its messages do not tell.
-    async fn default_of(&self, binaries: &[Binary]) -> Option<Binary> {
-        let manifest_path = &binaries.first()?.manifest_path;
-        let arguments = cargo::metadata_arguments(manifest_path);
-        let json = self.ask(&self.tool.cargo, arguments).await?;
-        let metadata: Metadata = serde_json::from_slice(&json).ok()?;
-        default_run(binaries, &metadata.packages)
-    }
-
-    async fn variables(&self, products: &Products, binary: &Binary) -> CargoVariables {
-        let mut rust_libraries = None;
-        if products.needs_rust_libraries() {
-            let cwd = &self.job.spec().cwd;
-            if let Ok(rustc) = resolve("rustc", &self.tool.variables, cwd) {
-                let arguments = ["--print", "target-libdir"].map(Into::into).into();
-                let folder = self.ask(&rustc, arguments).await;
-                rust_libraries = folder.and_then(|folder| {
-                    let folder = String::from_utf8(folder).ok()?;
-                    Some(PathBuf::from(folder.trim_end()))
-                });
-            }
-        }
-        products.variables(binary, &self.tool.cargo, rust_libraries)
-    }
-
-    /// The stdout of a program that succeeds.
-    async fn ask(&self, program: &Path, arguments: Vec<std::ffi::OsString>) -> Option<Vec<u8>> {
-        let child = self.job.spawn(&self.launch(program, arguments));
-        let said = match child {
-            Ok(child) => capture(child, MOST_METADATA).await,
-            Err(error) => Err(io::Error::other(error)),
-        };
-        match said {
-            Ok(said) if said.exit == Some(Exit::Code(0)) => Some(said.stdout),
-            Ok(said) => {
-                let words = String::from_utf8_lossy(&said.stderr);
-                log::debug!("{}: {}: {words}", self.process(), program.display());
-                None
-            }
-            Err(error) => {
-                log::debug!("{}: {}: {error}", self.process(), program.display());
-                None
-            }
-        }
-    }
-
     /// Tells everybody that the build is over.
     fn end(&self, artifact: Option<Artifact>, report: BuildReport) -> Outcome {
         let (process, build) = (self.process(), self.build);
@@ -342,6 +308,12 @@ impl CargoRun<'_> {
         Ok(Built {
             artifact,
             report: Some(report),
+            said: Bytes::new(),
         })
     }
+}
+
+/// Whether a lock is one on a folder that `target_dir` moves.
+fn is_folder(lock: &str) -> bool {
+    ["build directory", "artifact directory"].contains(&lock)
 }

@@ -33,11 +33,11 @@ enum Lock {
 }
 
 /// What a portion of stderr told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum News {
     None,
-    /// Another cargo holds the lock. Told once.
-    WaitsForLock,
+    /// Another cargo holds the lock on this, in cargo's words. Told once.
+    WaitsForLock(String),
 }
 
 impl Complaint {
@@ -59,9 +59,12 @@ impl Complaint {
             if let Line::Whole(line) = line {
                 let line = String::from_utf8_lossy(&line);
                 let line = strip_str(&line).to_string();
-                if self.lock == Lock::Free && line.contains("Blocking waiting for file lock") {
-                    self.lock = Lock::Waited;
-                    news = News::WaitsForLock;
+                match lock_in(&line) {
+                    Some(what) if self.lock == Lock::Free => {
+                        self.lock = Lock::Waited;
+                        news = News::WaitsForLock(what.to_owned());
+                    }
+                    _ => {}
                 }
                 if self.first_error.is_none() && line.starts_with("error") {
                     self.first_error = Some(line);
@@ -105,6 +108,12 @@ impl Complaint {
         }
         error
     }
+}
+
+/// What cargo waits for, if this line says that it does.
+fn lock_in(line: &str) -> Option<&str> {
+    let (_, what) = line.split_once("Blocking waiting for file lock on ")?;
+    Some(what.trim())
 }
 
 /// An error without a place in a source.
@@ -234,7 +243,8 @@ mod tests {
     fn a_wait_for_the_lock_is_told_once() {
         let mut complaint = Complaint::new();
         let line = b"    Blocking waiting for file lock on build directory\n";
-        assert_eq!(complaint.push(line), News::WaitsForLock);
+        let what = "build directory".to_owned();
+        assert_eq!(complaint.push(line), News::WaitsForLock(what));
         assert_eq!(complaint.push(line), News::None);
     }
 

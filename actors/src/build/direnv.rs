@@ -88,7 +88,7 @@ pub(crate) struct Evaluation {
     pub(crate) changes: Changes,
     pub(crate) watches: Vec<Watch>,
     pub(crate) direnv: Direnv,
-    /// What it and the `.envrc` printed for people.
+    /// What it and the `.envrc` printed for people, in whole lines.
     pub(crate) said: Vec<u8>,
 }
 
@@ -126,10 +126,17 @@ pub(crate) async fn evaluate(job: &Job) -> Result<Evaluation, DirenvError> {
         return Err(DirenvError::TooSlow { envrc });
     };
     let captured = captured.map_err(DirenvError::Pipe)?;
-    for line in String::from_utf8_lossy(&captured.stderr).lines() {
-        log::debug!("{}: {}", spec.name, strip_str(line));
+    let said = String::from_utf8_lossy(&captured.stderr).into_owned();
+    let evaluation = interpret(captured, envrc);
+    let level = match evaluation {
+        // It comes to no run and to no build, whose log would have it.
+        Err(DirenvError::Failed { .. }) => log::Level::Info,
+        _ => log::Level::Debug,
+    };
+    for line in said.lines() {
+        log::log!(level, "{}: {}", spec.name, strip_str(line));
     }
-    let mut evaluation = interpret(captured, envrc)?;
+    let mut evaluation = evaluation?;
     for name in forgotten {
         evaluation.changes.entry(name).or_insert(None);
     }
@@ -193,8 +200,16 @@ fn interpret(captured: Captured, envrc: PathBuf) -> Result<Evaluation, DirenvErr
             .collect(),
         watches,
         direnv,
-        said: captured.stderr,
+        said: whole_lines(captured.stderr),
     })
+}
+
+/// A line that does not end would be continued by whatever comes next in a log.
+fn whole_lines(mut said: Vec<u8>) -> Vec<u8> {
+    if said.last().is_some_and(|last| *last != b'\n') {
+        said.push(b'\n');
+    }
+    said
 }
 
 fn refusal(captured: &Captured, envrc: PathBuf) -> DirenvError {
@@ -235,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_string_sets_and_null_removes() {
-        let evaluation = interpreted(0, r#"{"A":"1","B":null,"C":""}"#, "hello\n").unwrap();
+        let evaluation = interpreted(0, r#"{"A":"1","B":null,"C":""}"#, "hello").unwrap();
         let expected = [("A", Some("1")), ("B", None), ("C", Some(""))];
         let expected = expected.map(|(name, value)| (name.into(), value.map(Into::into)));
         assert_eq!(evaluation.changes, Changes::from(expected));

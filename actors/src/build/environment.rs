@@ -24,11 +24,14 @@ pub struct BaseEnvironment(Arc<Variables>);
 
 impl BaseEnvironment {
     /// `variables` without those that are meant for the daemon alone: what systemd tells it about
-    /// its own sockets, watchdog and journal, and the marks of another daemon that started it.
+    /// its own sockets, watchdog and journal, the marks of another daemon that started it, and what
+    /// `cargo run` and rustup tell the program that they start.
     #[must_use]
     pub fn of_daemon(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let inherited = variables.into_iter().filter(|(name, _)| !is_private(name));
-        Self(Arc::new(inherited.collect()))
+        let mut inherited: Variables = inherited.collect();
+        forget_toolchain(&mut inherited);
+        Self(Arc::new(inherited))
     }
 
     /// This environment with `changes` made to it.
@@ -80,15 +83,43 @@ impl BaseEnvironment {
     }
 }
 
+/// Makes programs of the node world colour what they print: without a terminal they do only when
+/// they are asked to. Whoever said something about colours is not contradicted.
+pub(crate) fn ask_for_colours(environment: &mut Vec<(OsString, OsString)>) {
+    const ANSWERED: [&str; 2] = ["NO_COLOR", "FORCE_COLOR"];
+    let answered = |(name, _): &(OsString, OsString)| ANSWERED.iter().any(|it| name == it);
+    if !environment.iter().any(answered) {
+        environment.push(("FORCE_COLOR".into(), "1".into()));
+    }
+}
+
+/// Removes the toolchain that rustup chose when the daemon was started by `cargo run`: it would
+/// overrule the project's `rust-toolchain.toml`. One that a user set stays.
+fn forget_toolchain(variables: &mut Variables) {
+    let source = variables.remove(OsStr::new("RUSTUP_TOOLCHAIN_SOURCE"));
+    // Of every rustup, also of those that do not tell the source.
+    let below_rustup = variables
+        .remove(OsStr::new("RUST_RECURSION_COUNT"))
+        .is_some();
+    let is_chosen = match source {
+        Some(source) => source != "env",
+        None => below_rustup,
+    };
+    if is_chosen {
+        variables.remove(OsStr::new("RUSTUP_TOOLCHAIN"));
+    }
+}
+
 fn is_private(name: &OsStr) -> bool {
-    const NAMES: [&str; 5] = [
+    const NAMES: [&str; 6] = [
+        "CARGO",
         "NOTIFY_SOCKET",
         "JOURNAL_STREAM",
         "BPM_PROJECT",
         "BPM_PROCESS",
         "BPM_RUN",
     ];
-    const FAMILIES: [&str; 2] = ["WATCHDOG_", "LISTEN_"];
+    const FAMILIES: [&str; 4] = ["WATCHDOG_", "LISTEN_", "CARGO_PKG_", "CARGO_MANIFEST_"];
     name.to_str().is_some_and(|name| {
         NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
     })
@@ -114,6 +145,36 @@ mod tests {
         ]);
         let variables = base.of_run(&Environment::default(), &BTreeMap::new());
         assert_eq!(variables, [("PATH".into(), "/bin".into())]);
+    }
+
+    #[test]
+    fn a_toolchain_is_inherited_only_from_a_user() {
+        let inherits = |more: &[(&str, &str)]| {
+            let toolchain = [("RUSTUP_TOOLCHAIN", "x")];
+            let variables = base(&[&toolchain, more].concat());
+            variables.with(&Changes::new())
+                == Variables::from([("RUSTUP_TOOLCHAIN".into(), "x".into())])
+        };
+        let source = "RUSTUP_TOOLCHAIN_SOURCE";
+        let below = ("RUST_RECURSION_COUNT", "1");
+        assert!(inherits(&[]));
+        assert!(inherits(&[
+            (source, "env"),
+            below,
+            ("CARGO_PKG_NAME", "daemon")
+        ]));
+        assert!(!inherits(&[(source, "default"), below]));
+        assert!(!inherits(&[below]));
+    }
+
+    #[test]
+    fn colours_are_asked_for_unless_somebody_said_something_about_them() {
+        let asked = |name: &str| {
+            let mut environment = vec![(name.into(), "0".into())];
+            ask_for_colours(&mut environment);
+            environment.len() == 2
+        };
+        assert!(asked("PORT") && !asked("NO_COLOR") && !asked("FORCE_COLOR"));
     }
 
     #[test]

@@ -44,11 +44,13 @@ impl Told {
 }
 
 /// Reads both outputs until cargo has ended and they have, too; whoever holds them longer is not
-/// waited for. What is found is added to `diagnostics`.
+/// waited for. What is found is added to `diagnostics`; `waits` is called with the name of the lock
+/// when cargo waits for one.
 pub(crate) async fn follow(
     child: Child,
     log: &LogWriter,
     diagnostics: Diagnostics,
+    waits: impl AsyncFn(&str),
 ) -> io::Result<Told> {
     let mut pulse = child.pulse;
     let mut stdout = Output::new(child.stdout, pulse.clone())?;
@@ -68,11 +70,14 @@ pub(crate) async fn follow(
     let complaint = async {
         let mut complaint = Complaint::new();
         while let Some(portion) = stderr.next().await {
-            if complaint.push(portion) == News::WaitsForLock {
-                let (process, build) = (&log.process, log.build);
-                log::info!("{process}: build {build} waits for cargo's lock");
-            }
+            let news = complaint.push(portion);
             log.write(Stream::Stderr, portion.to_vec()).await;
+            if let News::WaitsForLock(what) = news {
+                if !portion.ends_with(b"\n") {
+                    log.write(Stream::Stderr, b"\n".to_vec()).await;
+                }
+                waits(&what).await;
+            }
         }
         complaint
     };

@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    mem,
     path::PathBuf,
     rc::Rc,
     sync::Arc,
@@ -139,6 +140,8 @@ pub(crate) struct Job {
     trees: RefCell<Vec<TreeId>>,
     /// The build whose log is open.
     open: Cell<Option<BuildId>>,
+    /// Gives its turn at cargo to the next one, while it has it.
+    turn: Cell<Option<oneshot::Sender<()>>>,
 }
 
 impl Job {
@@ -157,6 +160,15 @@ impl Job {
             keep,
             trees: RefCell::default(),
             open: Cell::new(None),
+            turn: Cell::new(None),
+        }
+    }
+
+    /// It can do nothing now: the next one may run cargo beside it.
+    pub(crate) fn step_aside(&self) {
+        if let Some(turn) = self.turn.take() {
+            // The builder may end.
+            let _ = turn.send(());
         }
     }
 
@@ -177,7 +189,7 @@ impl Job {
             && !is_lost(artifact)
             && is_fresh(&artifact.environment, cwd)
         {
-            return Need::Nothing(Box::new(Ok(reused(artifact.clone()))));
+            return Need::Nothing(Box::new(Ok(unbuilt(artifact.clone(), Vec::new()))));
         }
         match self.plan() {
             Plan::Cargo(_) if nearest_envrc(cwd).is_none() => Need::Cargo,
@@ -237,12 +249,14 @@ impl Job {
         direnv::evaluate(self).await.map_err(|e| failure(&e))
     }
 
-    fn again(&self, artifact: &Artifact, evaluation: Evaluation) -> Built {
+    fn again(&self, artifact: &Artifact, mut evaluation: Evaluation) -> Built {
         let cargo = artifact.environment.cargo.clone();
-        reused(Artifact {
+        let said = mem::take(&mut evaluation.said);
+        let artifact = Artifact {
             environment: self.environment(evaluation, cargo),
             ..artifact.clone()
-        })
+        };
+        unbuilt(artifact, said)
     }
 
     async fn perform(&self, evaluation: Evaluation) -> Done {
@@ -257,21 +271,23 @@ impl Job {
         }
     }
 
-    fn resolved(&self, line: &CommandLine, evaluation: Evaluation) -> Outcome {
+    fn resolved(&self, line: &CommandLine, mut evaluation: Evaluation) -> Outcome {
         self.require_cwd()?;
         let spec = self.spec();
+        let said = mem::take(&mut evaluation.said);
         let environment = self.environment(evaluation, CargoVariables::default());
         let run = self.shop.base.of_run(&environment, &spec.env);
         let variables = run.into_iter().collect();
         let program = resolve(&line.program, &variables, &spec.cwd);
-        Ok(reused(Artifact {
+        let artifact = Artifact {
             build: None,
             mode: self.work.mode(),
             program: program.map_err(|e| failure(&e))?,
             environment,
             sources: Sources::default(),
             spec: Arc::clone(spec),
-        }))
+        };
+        Ok(unbuilt(artifact, said))
     }
 
     /// What a run of the artifact gets beside the daemon's own environment.
@@ -353,9 +369,15 @@ impl Job {
 }
 
 impl Prepared {
-    /// Does the job, unless it is cancelled, as with [`Job::prepare`].
-    pub(crate) async fn run(self, cancelled: oneshot::Receiver<()>) -> Option<Step> {
+    /// Does the job, unless it is cancelled, as with [`Job::prepare`]. `turn` is told when it waits for
+    /// a lock of cargo's, so that others need not wait for it.
+    pub(crate) async fn run(
+        self,
+        cancelled: oneshot::Receiver<()>,
+        turn: oneshot::Sender<()>,
+    ) -> Option<Step> {
         let Self { job, evaluation } = self;
+        job.turn.set(Some(turn));
         let done = job.unless(cancelled, job.perform(evaluation)).await?;
         Some(done.into())
     }
@@ -366,10 +388,12 @@ fn is_lost(artifact: &Artifact) -> bool {
     artifact.program.is_absolute() && !artifact.program.is_file()
 }
 
-fn reused(artifact: Artifact) -> Built {
+/// What can be started without a build, and what direnv `said` about it.
+fn unbuilt(artifact: Artifact, said: Vec<u8>) -> Built {
     Built {
         artifact,
         report: None,
+        said: said.into(),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod environment;
 pub(crate) mod artifacts;
 pub(crate) mod binary;
 pub(crate) mod cargo;
+pub(crate) mod cargo_env;
 pub(crate) mod compile;
 pub(crate) mod complaint;
 pub(crate) mod diagnostics;

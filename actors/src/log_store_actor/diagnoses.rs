@@ -235,6 +235,7 @@ mod tests {
                 key,
                 mode,
                 at,
+                preface: bytes::Bytes::new(),
                 outputs,
             });
             if build == BuildId(3) {

@@ -31,6 +31,7 @@ impl Handler<OpenLog> for LogStoreActor {
             key,
             mode,
             at,
+            preface,
             outputs,
         }: OpenLog,
         ctx: &mut Self::Context,
@@ -44,6 +45,10 @@ impl Handler<OpenLog> for LogStoreActor {
                 archive.begin(&key, mode, at);
             }
             self.begin(&key, Log::new(key.source, mode, at), ctx);
+        }
+        if !preface.is_empty() {
+            self.take(&key, Stream::Stderr, &preface);
+            self.listen_for_silence(&key, ctx);
         }
         for (stream, output) in outputs {
             self.watch(&key, stream, output, ctx);

@@ -117,6 +117,7 @@ async fn open(store: &Addr<LogStoreActor>, key: LogKey, outputs: Vec<(Stream, Ow
             key,
             mode: Mode::Dev,
             at: UNIX_EPOCH,
+            preface: Bytes::new(),
             outputs,
         })
         .await
@@ -295,4 +296,24 @@ async fn text_without_a_newline_is_visible_after_a_short_silence() {
         found(&store, -1).await.text,
         "   first\n   Name:  [no newline yet]\n   Bob\n"
     );
+}
+
+#[actix::test]
+async fn what_came_while_the_store_had_no_processor_is_no_silence() {
+    tokio::time::pause();
+    let (store, mut output) = store();
+    let mut stdout = open_stdout(&store, run(1)).await;
+    // A flood, whose pipe is not watched but read every moment.
+    for n in 0..9 {
+        writeln!(stdout, "line {n}").unwrap();
+        output.shows(&format!("[main] line {n}\n")).await;
+    }
+    stdout.write_all(b"last\nName: ").unwrap();
+    output.shows("[main] last\n").await;
+    stdout.write_all(b"Bob\n").unwrap();
+    // The alarm is due before anybody had a turn to see these bytes.
+    tokio::time::advance(Duration::from_millis(150)).await;
+    output.shows("Bob\n").await;
+    let text = found(&store, -1).await.text;
+    assert!(text.ends_with("   last\n   Name: Bob\n"), "{text}");
 }

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io,
+    io, mem,
     path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::{Exited, ProcessActor, TreeGone};
 use crate::{
     artifact::Artifact,
+    build::environment::ask_for_colours,
     children::{Launch, Marker, SpawnError, Spawned, TreeEvent, TreeId},
     history::{Shown, rounded},
     ids::RunId,
@@ -133,6 +134,7 @@ impl ProcessActor {
             key: self.log_of(run),
             mode,
             at: SystemTime::now(),
+            preface: mem::take(&mut self.said),
             outputs,
         });
         Ok(())
@@ -294,6 +296,9 @@ impl ProcessActor {
         }
         given.extend(own);
         let mut environment = self.ports.environment.of_run(&artifact.environment, &given);
+        if matches!(self.spec.program, Program::Npm(_)) {
+            ask_for_colours(&mut environment);
+        }
         if let Some(socket) = &equipment.notify {
             environment.push(("NOTIFY_SOCKET".into(), socket.path().into()));
             if let Some(time) = spec.watchdog {

@@ -7,7 +7,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{Exited, ProcessActor, TreeGone, answer::Wish, fulfil::Promise};
 use crate::{
-    artifact::{BuildDone, BuildStarted},
+    artifact::{BuildDone, BuildStarted, BuildWaits},
     ids::{RunId, Ticket},
     lifecycle::{End, Event, Next, Run, State},
     logs::TreeEnded,
@@ -223,6 +223,17 @@ impl Handler<BuildStarted> for ProcessActor {
     }
 }
 
+impl Handler<BuildWaits> for ProcessActor {
+    type Result = ();
+
+    fn handle(&mut self, waits: BuildWaits, _: &mut Self::Context) {
+        if self.machine.awaits(waits.job) {
+            self.history.build_waits(waits.build, &waits.lock);
+            self.publish();
+        }
+    }
+}
+
 impl Handler<BuildDone> for ProcessActor {
     type Result = ();
 
@@ -231,13 +242,11 @@ impl Handler<BuildDone> for ProcessActor {
             return;
         }
         let (event, outcome) = match outcome {
-            Ok(built) => (
-                Event::Built {
-                    job,
-                    artifact: built.artifact,
-                },
-                Ok(built.report),
-            ),
+            Ok(built) => {
+                self.said = built.said;
+                let artifact = built.artifact;
+                (Event::Built { job, artifact }, Ok(built.report))
+            }
             Err(failure) => (Event::BuildFailed { job }, Err(failure)),
         };
         self.build_ended(&outcome);

@@ -129,7 +129,7 @@ macro_rules! recorded {
 
 recorded! {
     CancelBuild: |_| "cancel".to_owned();
-    OpenLog: |open| format!("open {:?}", open.key.source);
+    OpenLog: |open| format!("open {:?} {:?}", open.key.source, open.preface);
     Crashed: |crashed| format!("crashed {} {}", crashed.run, crashed.exit);
     Stopped: |stopped| format!("stopped {} {}", stopped.run, stopped.exit);
     TreeEnded: |ended| format!("tree ended {}", ended.run);
@@ -261,6 +261,7 @@ impl Scene {
         let done = Built {
             artifact,
             report: Some(report(build)),
+            said: format!("direnv: loading {build}\n").into(),
         };
         self.actor
             .send(BuildDone {
@@ -535,7 +536,11 @@ async fn the_log_store_is_told_once_that_a_tree_ended_and_before_the_next_run_be
     scene.settles().await;
     assert_eq!(
         scene.facts.borrow()[1..],
-        ["tree ended 1", "open Run(RunId(2))"]
+        [
+            "tree ended 1",
+            // First what direnv said for it.
+            "open Run(RunId(2)) b\"direnv: loading 2\\n\""
+        ]
     );
 }
 

@@ -119,6 +119,21 @@ fn the_daemon_as_a_whole_says_its_mode() {
 }
 
 #[test]
+fn who_does_not_follow_gets_what_has_happened() {
+    let project = Project::new("api-past");
+    project.config(&shell("main", "exec sleep 1000"));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let mut past = follow(&daemon, "?last=2&follow=false");
+    let (first, second) = (past.event(), past.event());
+    assert!(first.id < second.id);
+    assert_eq!(past.line(), None);
+    let mut later = follow(&daemon, &format!("?after={}&follow=false", second.id));
+    assert_eq!(later.line().as_deref(), Some(""));
+    assert_eq!(later.line(), None);
+}
+
+#[test]
 fn a_reader_goes_on_behind_the_last_event_that_he_has() {
     let project = Project::new("api-resume");
     project.config(&shell("main", "exec sleep 1000"));

@@ -25,11 +25,12 @@ struct Shown {
 #[test]
 fn a_daemon_that_is_killed_in_a_flood_loses_no_line_that_it_had_shown() {
     let project = Project::new("killed");
+    // Whole lines in each write: one that its child leaves unfinished for long is kept in two pieces.
     // A file and no pipe: what is in it after the kill is what somebody has seen.
     project.config(&shell(
         "main",
         "[ -p turn ] || mkfifo turn; touch there; read -r go < turn; rm there\n\
-         exec seq -f 'numbered %.0f' 1 1000000000",
+         exec stdbuf -oL seq -f 'numbered %.0f' 1 1000000000",
     ));
     let there = project.dir().join("there");
     let mut shown = None;

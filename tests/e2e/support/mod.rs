@@ -1,5 +1,6 @@
 //! A project on disk, a daemon that serves it, and what a test asks of both.
 
+mod bpm;
 mod daemon;
 mod found;
 mod gate;
@@ -10,6 +11,7 @@ pub(crate) mod project;
 mod server;
 pub(crate) mod shape;
 mod stream;
+mod visitor;
 
 use std::{
     fmt::Debug,
@@ -18,8 +20,8 @@ use std::{
 };
 
 pub(crate) use self::{
-    daemon::Daemon, found::*, gate::Gate, http::Http, measure::*, processes::*, project::Project,
-    server::*, stream::Lines,
+    bpm::Bpm, daemon::Daemon, found::*, gate::Gate, http::Http, measure::*, processes::*,
+    project::Project, server::*, stream::Lines, visitor::*,
 };
 
 /// How long anything may take before a test gives up.

@@ -54,6 +54,31 @@ async fn builds_run_one_at_a_time_in_the_order_of_arrival() {
 }
 
 #[actix::test]
+async fn who_waits_for_a_lock_of_cargo_s_lets_others_pass_and_comes_to_its_end() {
+    let blocked = "if mkdir blocked 2> /dev/null; then \
+                   echo ' Blocking waiting for file lock on build directory' >&2; read word < go; fi";
+    let mut bench = bench(&["a", "b"], blocked).await;
+    let a = bench.ask("a", DEV).await;
+    let waits = bench.wait().await;
+    assert_eq!((waits.job, waits.build), (a, BuildId(1)));
+    assert_eq!(waits.lock, "build directory");
+    let b = bench.ask("b", DEV).await;
+    let (job, outcome) = bench.done().await;
+    assert_eq!(job, b);
+    outcome.unwrap();
+    bench.release("go").await;
+    let (job, outcome) = bench.done().await;
+    assert_eq!(job, a);
+    outcome.unwrap();
+    let told = "waiting for cargo's lock on the build directory, which another cargo has; \
+                `target_dir` in [process.a] gives it a folder of its own\n";
+    assert!(bench.log.contains(told), "{}", bench.log);
+    // Its end is not taken for the end of another one's turn.
+    bench.ask("b", DEV).await;
+    bench.done().await.1.unwrap();
+}
+
+#[actix::test]
 async fn a_newer_request_takes_the_place_of_a_queued_one() {
     let mut bench = bench(&["a", "b", "c"], GATED).await;
     bench.ask("a", DEV).await;
@@ -226,12 +251,12 @@ async fn a_shutdown_cancels_everything_and_refuses_more() {
 
 #[actix::test]
 async fn what_is_no_message_of_cargo_goes_to_the_log_as_it_is() {
-    let cargo = "echo from a wrapper; printf '{\"reason\":\"new\"}\\n'; echo ' Blocking waiting for file lock on build directory' >&2; printf 'no newline' >&2";
+    let cargo = "echo from a wrapper; printf '{\"reason\":\"new\"}\\n'; echo ' Compiling x' >&2; printf 'no newline' >&2";
     let mut bench = bench(&["main"], cargo).await;
     bench.compiled().await;
     assert_eq!(bench.foreign, "from a wrapper\n");
     assert!(
-        bench.log.ends_with("build directory\nno newline"),
+        bench.log.ends_with(" Compiling x\nno newline"),
         "{}",
         bench.log
     );

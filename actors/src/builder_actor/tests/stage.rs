@@ -24,8 +24,8 @@ use tokio::{sync::mpsc, time::timeout};
 use super::spawner::Spawner;
 use crate::{
     artifact::{
-        Artifact, Build, BuildDone, BuildFailure, BuildStarted, BuilderClosed, Built, CancelBuild,
-        DescribeKnown, Diagnosed, Known, Work,
+        Artifact, Build, BuildDone, BuildFailure, BuildStarted, BuildWaits, BuilderClosed, Built,
+        CancelBuild, DescribeKnown, Diagnosed, Known, Work,
     },
     build::environment::BaseEnvironment,
     builder_actor::{BuildLog, BuilderActor, Enlist},
@@ -46,7 +46,8 @@ pub(super) enum Event {
     Diagnosed(Diagnosed),
     Ended(BuildId, BuildEnding),
     Started(BuildStarted),
-    Done(BuildDone),
+    Waits(BuildWaits),
+    Done(Box<BuildDone>),
 }
 
 /// All recipients in one, so that the order between them is kept.
@@ -64,6 +65,11 @@ impl Handler<OpenLog> for Recorder {
             panic!("{open:?}");
         };
         self.0.send(Event::Opened(build)).unwrap();
+        let preface = String::from_utf8_lossy(&open.preface).into_owned();
+        if !preface.is_empty() {
+            let preface = Event::Appended(Stream::Stderr, preface);
+            self.0.send(preface).unwrap();
+        }
     }
 }
 
@@ -109,11 +115,19 @@ impl Handler<BuildStarted> for Recorder {
     }
 }
 
+impl Handler<BuildWaits> for Recorder {
+    type Result = ();
+
+    fn handle(&mut self, waits: BuildWaits, _: &mut Self::Context) {
+        self.0.send(Event::Waits(waits)).unwrap();
+    }
+}
+
 impl Handler<BuildDone> for Recorder {
     type Result = ();
 
     fn handle(&mut self, done: BuildDone, _: &mut Self::Context) {
-        self.0.send(Event::Done(done)).unwrap();
+        self.0.send(Event::Done(Box::new(done))).unwrap();
     }
 }
 
@@ -298,6 +312,7 @@ impl Bench {
         let enlist = Enlist {
             spec: Arc::new(spec),
             started: self.recorder.clone().recipient(),
+            waits: self.recorder.clone().recipient(),
             done: self.recorder.clone().recipient(),
         };
         self.builder.send(enlist).await.unwrap();
@@ -347,7 +362,7 @@ impl Bench {
             Event::Diagnosed(diagnosed) => self.diagnosed.push(diagnosed.clone()),
             Event::Ended(build, ending) => self.ended.push((*build, *ending)),
             Event::Started(started) => self.started.push(started.clone()),
-            Event::Done(_) => {}
+            Event::Waits(_) | Event::Done(_) => {}
         }
     }
 
@@ -367,6 +382,15 @@ impl Bench {
             if let Event::Started(started) = self.event().await {
                 let asked = usize::try_from(started.job.0).unwrap();
                 return self.asked[asked - 1].clone();
+            }
+        }
+    }
+
+    /// Waits until cargo waits for another one.
+    pub(super) async fn wait(&mut self) -> BuildWaits {
+        loop {
+            if let Event::Waits(waits) = self.event().await {
+                return waits;
             }
         }
     }

@@ -1,0 +1,172 @@
+//! `bpm logs`.
+
+use serde_json::{Value, json};
+
+use super::restarted;
+use crate::support::{
+    Bpm, Project,
+    project::{RUST, lives, shell},
+};
+
+const TEN: &str = "for i in 1 2 3 4 5 6 7 8 9 10; do echo line $i; done; exec sleep 1000";
+
+#[test]
+fn lines_are_shown_as_they_are_asked_for() {
+    let project = Project::new("cli-logs");
+    project.config(&shell("main", TEN));
+    let daemon = project.start();
+    daemon.until("main", "ten lines", |_| {
+        daemon.logs("main").contains("line 10")
+    });
+    let logs = |arguments: &[&str]| {
+        let said = Bpm::says(&project, &[&["logs"], arguments].concat());
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{said:?}");
+        said.stdout
+    };
+    assert_eq!(logs(&["-n", "2"]), "line 9\nline 10\n");
+    assert_eq!(logs(&["main", "--grep", "line [38]$"]), "line 3\nline 8\n");
+    let around = logs(&["--grep", "line [37]$", "-C", "1"]);
+    assert_eq!(
+        around,
+        "line 2\nline 3\nline 4\n--\nline 6\nline 7\nline 8\n"
+    );
+    assert_eq!(logs(&["--since", "1h", "-g", "LINE 1$", "-i"]), "line 1\n");
+    assert_eq!(
+        logs(&["--run", "1", "-g", "1", "-v", "-n", "1"]),
+        "line 9\n"
+    );
+    let said = Bpm::says(&project, &["logs", "--grep", "nothing"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, ""));
+    assert_eq!(
+        said.stderr, "-- no lines\n",
+        "an empty answer says that it is one"
+    );
+    let line: Value = serde_json::from_str(&logs(&["--json", "-n", "1"])).unwrap();
+    assert_eq!(
+        (
+            &line["process"],
+            &line["run"],
+            &line["seq"],
+            &line["stream"],
+            &line["text"]
+        ),
+        (
+            &json!("main"),
+            &json!(1),
+            &json!(10),
+            &json!("stdout"),
+            &json!("line 10")
+        )
+    );
+    for (wrong, code) in [
+        (vec!["logs", "--since", "yesterday"], 2),
+        (vec!["logs", "--grep", "["], 2),
+        (vec!["logs", "nobody"], 5),
+        (vec!["logs", "--run", "99"], 1),
+    ] {
+        let said = Bpm::says(&project, &wrong);
+        assert_eq!((said.code, said.stdout.as_str()), (code, ""), "{said:?}");
+    }
+}
+
+#[test]
+fn lines_of_several_processes_say_whose_they_are() {
+    let project = Project::new("cli-logs-pair");
+    project.config(
+        &(shell("main", "echo one; exec sleep 1000") + &shell("web", "echo two; exec sleep 1000")),
+    );
+    let daemon = project.start();
+    daemon.until("web", "a line", |_| daemon.logs("web").contains("two"));
+    daemon.until("main", "a line", |_| daemon.logs("main").contains("one"));
+    let said = Bpm::says(&project, &["logs"]);
+    let mut lines: Vec<_> = said.stdout.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["main | one", "web  | two"], "{said:?}");
+}
+
+#[test]
+fn what_a_build_printed_is_shown_and_colours_only_on_a_terminal() {
+    let project = Project::new("cli-build-log");
+    project.rust(&lives("hello")).config(RUST);
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let said = Bpm::says(&project, &["logs", "--build"]);
+    assert!(said.stdout.contains("   Compiling app v0.1.0"), "{said:?}");
+    assert!(!said.stdout.contains('\x1b'), "{said:?}");
+}
+
+#[test]
+fn what_children_print_cannot_act_on_the_terminal() {
+    let project = Project::new("cli-harmless");
+    project.config(&shell(
+        "main",
+        r#"printf "\033[31mred\033[0m \033[2Jgone \033]0;title\007\a\n"; exec sleep 1000"#,
+    ));
+    let daemon = project.start();
+    daemon.until("main", "a line", |_| daemon.logs("main").contains("gone"));
+    let said = Bpm::says(&project, &["logs"]);
+    assert_eq!(said.stdout, "red gone ␇\n");
+    let command = Bpm::command(&project, &["logs"]);
+    let said = Bpm::in_terminal(command, 80).ends();
+    let expected = "\x1b[31mred\x1b[0m gone ␇\x1b[0m\r\n";
+    assert_eq!(said.stdout, expected);
+    let said = Bpm::says(&project, &["logs", "--json"]);
+    assert!(said.stdout.contains(r"\u001b[2Jgone"), "{said:?}");
+}
+
+#[test]
+fn who_follows_gets_every_line_once_over_restarts_of_process_and_daemon() {
+    let project = Project::new("cli-logs-follow");
+    let script = "echo start $$; until [ -e more ]; do sleep 0.01; done; rm more; echo more; exec sleep 1000";
+    project.config(&shell("main", script));
+    let daemon = project.start();
+    let logs = Bpm::start(&project, &["logs", "-f"]);
+    logs.prints("start ");
+    project.file("more", "");
+    logs.prints("more\n");
+    daemon.restart("main");
+    let starts = |logs: &Bpm| logs.stdout().matches("start ").count();
+    let until = |count: usize| {
+        crate::support::eventually("started again", || {
+            if starts(&logs) >= count {
+                Ok(())
+            } else {
+                Err((logs.stdout(), logs.stderr()))
+            }
+        });
+    };
+    until(2);
+    let daemon = restarted(&project, daemon);
+    until(3);
+    project.file("more", "");
+    crate::support::eventually("all lines", || {
+        let stdout = logs.stdout();
+        if stdout.matches("more\n").count() == 2 {
+            Ok(())
+        } else {
+            Err((stdout, logs.stderr()))
+        }
+    });
+    assert_eq!(starts(&logs), 3, "{}", logs.stdout());
+    assert_eq!(logs.stderr().matches("reconnecting\n").count(), 1);
+    drop(daemon);
+}
+
+#[test]
+fn a_reader_who_has_enough_ends_it_quietly() {
+    let project = Project::new("cli-head");
+    project.config(&shell("main", "seq 1 50000; exec sleep 1000"));
+    let daemon = project.start();
+    daemon.until("main", "all lines", |_| {
+        daemon.logs("main").contains("50000")
+    });
+    let script = format!(
+        "{} logs -n 50000 | head -n 1; echo \"ended ${{PIPESTATUS[0]}}\"",
+        env!("CARGO_BIN_EXE_bpm")
+    );
+    let said = Bpm::launch(Bpm::command_of("bash".as_ref(), &project, &["-c", &script])).ends();
+    assert_eq!(
+        (said.stdout.as_str(), said.stderr.as_str()),
+        ("1\nended 0\n", "")
+    );
+}
