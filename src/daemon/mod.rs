@@ -4,7 +4,8 @@
 //!
 //! The order is: lock, port, state folder; then bind the sockets that are held for the processes, as far
 //! as nothing is in the way that a dead daemon left; then serve; then end what it left, and bind them
-//! now at the latest; then start the processes.
+//! now at the latest; then start the processes. From then on a changed configuration takes the place of the
+//! one that holds: see `reload`.
 
 pub mod activation;
 pub mod held;
@@ -15,17 +16,17 @@ pub mod port_owner;
 pub mod state_dir;
 pub mod state_place;
 
+mod doorway;
+mod front;
 mod local;
 mod logger;
+mod reload;
 mod signals;
 mod systemd;
 mod team;
+mod watcher;
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use bpm_actors::{
     leftovers,
@@ -33,23 +34,21 @@ use bpm_actors::{
     notify,
     reaper::{Reaper, floor::Floor, ledger::Ledger, limits::Limits},
 };
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, watch};
 
 use self::{
+    front::Front,
     held::{Held, HeldError, SocketFiles},
     listener::Listeners,
-    local::LocalSocket,
     lock::ProjectLock,
-    signals::Signals,
+    reload::{Reloader, Trigger},
+    signals::{Signals, Told},
     state_dir::StateDir,
     systemd::ServiceManager,
-    team::Team,
+    team::{Desk, Team},
+    watcher::ConfigWatcher,
 };
-use crate::{
-    config::Config,
-    http::{self, Entrances, Token},
-    mcp,
-};
+use crate::{config::Config, http::Token, service::ReloadRequest};
 
 /// How long the last lines may take to be written when a reader is slow.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -156,68 +155,66 @@ async fn serve(
         .max()
         .unwrap_or_default();
 
-    let (processes, file) = (config.processes.clone(), config.file.clone());
-    let url = format!("http://localhost:{}{}", listeners.port, mcp::PATH);
-    let manager = ServiceManager::of_environment();
-    let (mut team, service) = Team::assemble(config, state, &url, &reaper, outputs);
+    let mut watcher = ConfigWatcher::of(&config.file);
+    let (configured, board) = watch::channel(Arc::default());
+    let (desk, mut requests) = mpsc::channel(1);
+    let desk = Desk {
+        configured: board,
+        reload: desk,
+    };
+    let (team, service) = Team::assemble(&config, state, desk, &reaper, outputs);
     // Who connects as soon as we say that we serve finds a queue to wait in. What an earlier daemon
     // left may still be in the way.
-    let early = match Held::bind(&processes, &file) {
+    let early = match Held::bind(&config.processes, &config.file) {
         Ok(held) => Some(held),
         Err(error) if may_pass(&error, &ledger, &project) => None,
         Err(error) => return Err(error.into()),
     };
-    let farewell = CancellationToken::new();
     let told = service.clone();
-    let local = bind_local(state);
-    let add = claude(&url, token.is_some().then(|| state.token_file()));
-    let entrances = Entrances {
-        tcp: listeners.sockets,
-        unix: local.as_ref().and_then(|local| local.listener().ok()),
-        token,
+    let front = Front::open(listeners, service, token, state).map_err(cannot("serve MCP"))?;
+    let manager = ServiceManager::of_environment();
+    let mut reloader = Reloader {
+        config,
+        team,
+        front,
+        files: SocketFiles::default(),
+        state,
+        configured,
+        witness: Box::new(manager.clone()),
     };
-    let server = http::serve(entrances, service, farewell.clone()).map_err(cannot("serve MCP"))?;
-    let server = actix::spawn(server);
+    reloader.publish(None);
     // The server begins when it is polled, and the look for leftovers holds this thread for a moment.
     tokio::task::yield_now().await;
-    let socket = local.as_ref().map(LocalSocket::path);
-    if let Err(error) = state.write_daemon_file(&url, &project, socket) {
-        log::warn!("{error}; the project's own tools do not find this daemon");
-    }
-    log::info!("serving {url} for {}", project.display());
-    log::info!("to connect Claude Code: {add}");
+    reloader.tell_url();
 
-    let work = async {
-        end_leftovers(&ledger, &project, grace).await;
-        let held = match early {
-            Some(held) => held,
-            None => Held::bind(&processes, &file)?,
-        };
-        let held = hold(&mut team, held)?;
-        team.boot();
-        Ok(held)
-    };
-    // The files of unix sockets are there until nobody is left who serves.
-    let begun: Result<Option<SocketFiles>, DaemonError> = tokio::select! {
-        begun = work => begun.map(Some),
-        () = signals.next() => Ok(None),
+    let begun = tokio::select! {
+        begun = async {
+            end_leftovers(&ledger, &project, grace).await;
+            begin(&mut reloader, early)
+        } => begun.map(|()| Begun::Completely),
+        () = signals.next() => Ok(Begun::Partly),
     };
     let mut fault = None;
-    if let Ok(Some(_)) = &begun {
+    if let Ok(Begun::Completely) = begun {
         manager.ready();
         actix::spawn(manager.clone().keep_informed(told));
         // A task of its own: also the end gives signs of life.
-        let mut heart = actix::spawn(manager.clone().keep_alive(team.pulse()));
+        let mut heart = actix::spawn(manager.clone().keep_alive(reloader.team.pulse()));
         tokio::select! {
-            () = signals.next() => {}
+            () = attend(&mut reloader, &mut signals, &mut watcher, &mut requests) => {}
             gone = &mut heart => fault = gone.ok(),
         }
     }
     if let Some(gone) = &fault {
         log::error!("{gone} ended because of a fault in the daemon, which cannot go on");
     }
+    // Who still asks for a reload is told that there is none.
+    drop(requests);
     manager.stopping();
     log::info!("shutting down");
+    let Reloader {
+        team, front, files, ..
+    } = reloader;
     tokio::select! {
         () = team.end() => {}
         () = hurry(&mut signals, &reaper) => log::warn!("a third signal: not waiting for those that are left"),
@@ -230,37 +227,70 @@ async fn serve(
     }
     // Also after a third signal: the pipes outlive those who printed.
     team.close_logs().await;
-    farewell.cancel();
-    let served = server.await;
+    let served = front.close().await;
+    // The files of unix sockets are there until nobody is left who serves.
+    drop(files);
     manager.fall_silent();
     begun?;
     if let Some(gone) = fault {
         return Err(DaemonError::Fault(gone));
     }
-    match served {
-        Ok(Err(error)) => Err(cannot("serve MCP")(error)),
-        // It neither panics nor is cancelled; and at this point nothing is lost by it.
-        Ok(Ok(())) | Err(_) => Ok(()),
+    served.map_err(cannot("serve MCP"))
+}
+
+/// How far the start came.
+enum Begun {
+    /// The processes were told to start.
+    Completely,
+    /// A signal came first.
+    Partly,
+}
+
+/// Gives the processes what was bound for them, and starts them.
+fn begin(reloader: &mut Reloader<'_>, early: Option<Held>) -> Result<(), DaemonError> {
+    let Reloader {
+        config,
+        team,
+        files,
+        ..
+    } = reloader;
+    let held = match early {
+        Some(held) => held,
+        None => Held::bind(&config.processes, &config.file)?,
+    };
+    let doorways = team.open(&config.processes, held.bound);
+    team.hold(doorways.map_err(cannot("relay connections"))?);
+    files.extend(held.files);
+    team.boot();
+    Ok(())
+}
+
+/// Reloads the configuration whenever there is reason to, until a signal ends the daemon.
+async fn attend(
+    reloader: &mut Reloader<'_>,
+    signals: &mut Signals,
+    watcher: &mut ConfigWatcher,
+    requests: &mut mpsc::Receiver<ReloadRequest>,
+) {
+    // It may have been changed after it was read and before it was watched.
+    if reloader.is_automatic() {
+        _ = reloader.reload(Trigger::File).await;
     }
-}
-
-/// Listens for this user's own tools; without it they use the port.
-fn bind_local(state: &StateDir) -> Option<LocalSocket> {
-    let bound = LocalSocket::bind(state);
-    let warned =
-        bound.inspect_err(|problem| log::warn!("no unix socket for local tools: {problem}"));
-    warned.ok()
-}
-
-/// The command that connects Claude Code.
-fn claude(url: &str, token: Option<PathBuf>) -> String {
-    let add = format!("claude mcp add --transport http bpm {url}");
-    match token {
-        Some(file) => format!(
-            "{add} --header \"Authorization: Bearer $(cat '{}')\"",
-            file.display()
-        ),
-        None => add,
+    loop {
+        // What is wrong is in the log and in the status.
+        tokio::select! {
+            told = signals.any() => match told {
+                Told::End => return,
+                Told::Reload => _ = reloader.reload(Trigger::Order).await,
+            },
+            Some(ReloadRequest { answer }) = requests.recv() => {
+                // Who asked may have given up.
+                _ = answer.send(reloader.reload(Trigger::Order).await);
+            }
+            () = watcher.changed() => if reloader.is_automatic() {
+                _ = reloader.reload(Trigger::File).await;
+            },
+        }
     }
 }
 
@@ -285,12 +315,6 @@ fn listen(config: &Config) -> Result<Listeners, DaemonError> {
 fn may_pass(problem: &HeldError, ledger: &Path, project: &Path) -> bool {
     let owner = problem.owner();
     owner.is_some_and(|owner| !owner.is_none_of(&leftovers::pids(ledger, project)))
-}
-
-/// Gives the processes what was bound for them.
-fn hold(team: &mut Team, held: Held) -> Result<SocketFiles, DaemonError> {
-    team.hold(held.bound).map_err(cannot("relay connections"))?;
-    Ok(held.files)
 }
 
 async fn end_leftovers(ledger: &Path, project: &Path, grace: Duration) {

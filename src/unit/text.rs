@@ -89,6 +89,8 @@ impl Unit {
             service.push(format!("Environment={word}"));
         }
         service.push(format!("ExecStart={start}"));
+        // The shell's own kill: there may be no other.
+        service.push(r#"ExecReload=/bin/sh -c "kill -HUP $$MAINPID""#.to_owned());
         service.extend([
             "Restart=always".to_owned(),
             "RestartSec=2".to_owned(),
@@ -157,6 +159,7 @@ mod tests {
         WorkingDirectory=/home/u/my bot
         Environment="PATH=/home/u/.cargo/bin:/usr/bin"
         ExecStart="/home/u/.cargo/bin/background-process-manager" "/home/u/my bot"
+        ExecReload=/bin/sh -c "kill -HUP $$MAINPID"
         Restart=always
         RestartSec=2
         # A configuration that is wrong stays wrong.
@@ -195,6 +198,7 @@ mod tests {
         WorkingDirectory=/home/u/my bot
         Environment="PATH=/home/u/.cargo/bin:/usr/bin"
         ExecStart="/home/u/.cargo/bin/background-process-manager" "/home/u/my bot"
+        ExecReload=/bin/sh -c "kill -HUP $$MAINPID"
         Restart=always
         RestartSec=2
         # A configuration that is wrong stays wrong.
@@ -236,6 +240,7 @@ mod tests {
         WorkingDirectory=/home/u/50%% "off" $now
         Environment="PATH=/a b:/c%%d:/e\\f"
         ExecStart=:"/home/u/.cargo/bin/background-process-manager" "/home/u/50%% \"off\" $now"
+        ExecReload=/bin/sh -c "kill -HUP $$MAINPID"
         "#);
     }
 }

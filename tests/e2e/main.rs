@@ -24,6 +24,7 @@ mod outputs;
 mod probes;
 mod questions;
 mod readiness;
+mod reload;
 mod restarts;
 mod rollbacks;
 mod search;

@@ -99,7 +99,6 @@ fn systemd_hears_that_the_daemon_is_ready_what_it_does_and_that_it_stops() {
     let stopping = ear.hears("stopping", |message| message == "STOPPING=1");
     assert!(running < stopping);
     let heard = ear.listen();
-    assert_eq!(heard.iter().filter(|it| *it == "READY=1").count(), 1);
     let repeated = heard.windows(2).find(|pair| pair[0] == pair[1]);
     assert_eq!(repeated, None, "{heard:?}");
     assert_eq!(ear.beats(), 0, "nobody asked for a heartbeat");

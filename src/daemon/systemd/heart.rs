@@ -24,10 +24,6 @@ impl Pulse {
     }
 
     /// This one may end from now on.
-    #[expect(
-        dead_code,
-        reason = "the reload, which is not there yet, removes processes"
-    )]
     pub(in crate::daemon) fn remove(&self, actor: &Recipient<Beat>) {
         self.0.borrow_mut().retain(|(_, it)| it != actor);
     }

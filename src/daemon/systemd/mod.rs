@@ -50,7 +50,6 @@ impl ServiceManager {
     }
 
     /// The configuration is read again; [`ServiceManager::ready`] says when that is over.
-    #[expect(dead_code, reason = "the reload, which is not there yet, says it")]
     pub(super) fn reloading(&self) {
         self.tell(Note::Reloading);
     }

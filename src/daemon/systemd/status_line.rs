@@ -30,6 +30,9 @@ const WORDS: [&str; 6] = [
 pub(super) fn line(status: &StatusReport) -> String {
     let mut parts = vec![counts(&status.processes)];
     parts.extend(status.processes.iter().filter_map(behind));
+    if status.config_error.is_some() {
+        parts.push("the configuration is wrong, the one before holds".to_owned());
+    }
     parts.push(match (status.mode, status.release_in_seconds) {
         (Mode::Release, _) => "release".to_owned(),
         (Mode::Dev, None) => "dev".to_owned(),
@@ -161,6 +164,7 @@ mod tests {
             },
             release_in_seconds,
             processes,
+            config_error: None,
         }
     }
 
@@ -196,6 +200,18 @@ mod tests {
         assert_eq!(
             line(&status(vec![behind], None)),
             "1 running · main: build failed, older code runs · release"
+        );
+    }
+
+    #[test]
+    fn a_configuration_that_was_refused_is_said() {
+        let refused = StatusReport {
+            config_error: Some("nonsense = 1".into()),
+            ..status(vec![process(StateName::Running)], None)
+        };
+        assert_eq!(
+            line(&refused),
+            "1 running · the configuration is wrong, the one before holds · release"
         );
     }
 
