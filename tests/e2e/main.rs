@@ -33,6 +33,7 @@ mod support;
 mod swap;
 mod systemd;
 mod trees;
+mod tui;
 mod units;
 mod waits;
 mod watchdog;
