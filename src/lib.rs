@@ -9,4 +9,5 @@ pub mod daemon;
 pub mod http;
 pub mod mcp;
 pub mod service;
+pub mod tui;
 pub mod unit;

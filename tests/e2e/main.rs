@@ -34,6 +34,7 @@ mod support;
 mod swap;
 mod systemd;
 mod trees;
+mod tui;
 mod units;
 mod waits;
 mod watchdog;
