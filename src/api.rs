@@ -59,6 +59,7 @@ impl Api {
             .service(get("/api/usage").route(web::get().to(usage)))
             .service(get("/metrics").route(web::get().to(metrics)))
             .service(get("/api/status").route(web::get().to(status)))
+            .service(post("/api/reload").route(web::post().to(reload)))
             .service(post("/api/processes/{name}/restart").route(web::post().to(restart)))
             .service(post("/api/processes/{name}/start").route(web::post().to(start)))
             .service(post("/api/processes/{name}/stop").route(web::post().to(stop)));
@@ -106,6 +107,13 @@ fn fresh() -> actix_web::HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
     response
+}
+
+/// `POST /api/reload`: reads the configuration again; what changed, or what is wrong with it.
+async fn reload(api: web::Data<Api>, request: HttpRequest) -> Answer {
+    Parameters::of(&request)?.finish()?;
+    api.service.activity();
+    Ok(fresh().json(api.service.reload().await?))
 }
 
 async fn restart(api: web::Data<Api>, request: HttpRequest, body: web::Payload) -> Answer {

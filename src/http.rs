@@ -44,6 +44,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const MOST_CONNECTIONS: usize = 512;
 /// How long open requests may take after `shutdown`, in seconds.
 const FAREWELL: u64 = 1;
+/// How long a request may take at most, in seconds.
+const LONGEST: u64 = 3_600;
 
 /// Where requests come in.
 #[derive(Debug)]
@@ -79,11 +81,45 @@ pub fn serve(
     service: Service,
     shutdown: CancellationToken,
 ) -> io::Result<dev::Server> {
-    let entrances = entrances.into();
+    let retire = shutdown.child_token();
+    serve_for(entrances.into(), service, shutdown, retire, FAREWELL)
+}
+
+/// [`serve`], for a server that may also be given up earlier: when `retire` is cancelled, nobody is let
+/// in any more, its port is free, and the requests that are open are answered to their end; only those
+/// who follow something have to come back elsewhere. `retire` is a child of `shutdown`.
+///
+/// # Errors
+/// When a listener cannot be used.
+pub fn serve_until(
+    entrances: Entrances,
+    service: Service,
+    shutdown: CancellationToken,
+    retire: CancellationToken,
+) -> io::Result<impl Future<Output = io::Result<()>>> {
+    let server = serve_for(entrances, service, shutdown.clone(), retire, LONGEST)?;
+    Ok(async move {
+        tokio::select! {
+            served = server => served,
+            () = async {
+                shutdown.cancelled().await;
+                tokio::time::sleep(Duration::from_secs(FAREWELL)).await;
+            } => Ok(()),
+        }
+    })
+}
+
+fn serve_for(
+    entrances: Entrances,
+    service: Service,
+    shutdown: CancellationToken,
+    retire: CancellationToken,
+    patience: u64,
+) -> io::Result<dev::Server> {
     let door = door(&entrances)?;
-    let tools = mcp::tools(service.clone(), door.origins(), shutdown.clone());
-    let api = web::Data::new(Api::new(service, shutdown.clone()));
-    listen(entrances, door, shutdown, move |app| {
+    let tools = mcp::tools(service.clone(), door.origins(), shutdown);
+    let api = web::Data::new(Api::new(service, retire.clone()));
+    listen(entrances, door, retire, patience, move |app| {
         mcp::route(&tools, app);
         Api::route(&api, app);
     })
@@ -101,7 +137,7 @@ pub fn serve_rmcp<H: ServerHandler, M: SessionManager>(
     let entrances = entrances.into();
     let door = door(&entrances)?;
     let endpoint = mcp::any(rmcp, door.origins(), shutdown.clone());
-    listen(entrances, door, shutdown, move |app| {
+    listen(entrances, door, shutdown, FAREWELL, move |app| {
         mcp::route(&endpoint, app);
     })
 }
@@ -119,7 +155,8 @@ fn door(entrances: &Entrances) -> io::Result<Door> {
 fn listen(
     entrances: Entrances,
     door: Door,
-    shutdown: CancellationToken,
+    ends: CancellationToken,
+    patience: u64,
     rooms: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 ) -> io::Result<dev::Server> {
     let mut http = HttpServer::new(move || {
@@ -138,7 +175,7 @@ fn listen(
     // With actix's default a client that hung up is never noticed, and the protocol says that
     // hanging up cancels.
     .h1_allow_half_closed(false)
-    .shutdown_timeout(FAREWELL)
+    .shutdown_timeout(patience)
     .disable_signals();
     for listener in entrances.tcp {
         http = http.listen(listener)?;
@@ -150,7 +187,7 @@ fn listen(
 
     let handle = server.handle();
     tokio::spawn(async move {
-        shutdown.cancelled().await;
+        ends.cancelled().await;
         handle.stop(true).await;
     });
     Ok(server)

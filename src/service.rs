@@ -7,12 +7,14 @@
 //! nor disturbs one. Whoever gave an order waits outside of the actor; dropping the wait drops the
 //! answer, not the order. Whoever waits for something to happen watches the board.
 
+mod configured;
 mod diagnostics;
 mod follow;
 mod freshness;
 mod logs;
 mod orders;
 mod progress;
+mod reload;
 mod status;
 mod usage;
 mod wait;
@@ -33,12 +35,14 @@ use bpm_actors::{
 use tokio::{sync::watch, time::Instant};
 
 pub use self::{
+    configured::{Configured, ConfiguredBoard},
     diagnostics::{Diagnosed, DiagnosisAnswer},
     follow::{FollowPorts, Following},
     freshness::Freshness,
     logs::{Finding, LogAnswer, LogQuestion},
     orders::Order,
     progress::{Progress, Unheard},
+    reload::{ReloadChange, ReloadDesk, ReloadError, ReloadReport, ReloadRequest, ReloadedProcess},
     status::{StatusReport, StatusWatch},
     usage::{ProcessUsage, UsageReport},
     wait::{Unmet, Until, WaitReport, Wanted},
@@ -85,10 +89,10 @@ pub struct Parts {
     pub project_dir: PathBuf,
     /// The daemon's version.
     pub version: String,
-    /// Where MCP is served.
-    pub url: String,
-    /// The processes, in the order of the file.
-    pub members: Vec<Member>,
+    /// What the configuration comes to at the moment.
+    pub configured: ConfiguredBoard,
+    /// Where a reload of it is asked for.
+    pub reload: ReloadDesk,
     /// The log store.
     pub logs: Recipient<Search>,
     /// The log store, asked for a line that may not be there yet.
@@ -208,13 +212,22 @@ impl Service {
     /// The names of the processes, in the order of the file.
     #[must_use]
     pub fn names(&self) -> Names {
-        Names(self.members().iter().map(|it| it.name.clone()).collect())
+        let configured = self.configured();
+        Names(
+            configured
+                .members
+                .iter()
+                .map(|it| it.name.clone())
+                .collect(),
+        )
     }
 
     /// The names and types of the processes, in the order of the file.
-    pub fn processes(&self) -> impl Iterator<Item = (&str, ProcessType)> {
-        let members = self.members().iter();
-        members.map(|member| (member.name.as_str(), member.kind))
+    #[must_use]
+    pub fn processes(&self) -> Vec<(ProcessName, ProcessType)> {
+        let configured = self.configured();
+        let members = configured.members.iter();
+        members.map(|it| (it.name.clone(), it.kind)).collect()
     }
 
     /// The project's directory as people read it.
@@ -240,31 +253,33 @@ impl Service {
         &self.parts.events
     }
 
-    fn members(&self) -> &[Member] {
-        &self.parts.members
+    /// What the configuration comes to now. Nothing is locked: a reload publishes another one.
+    fn configured(&self) -> Arc<Configured> {
+        Arc::clone(&*self.parts.configured.borrow())
     }
 
     /// The process that is meant; it need not be named when it is the only one.
-    fn member(&self, asked: Option<&str>) -> Result<&Member, ServiceError> {
+    fn member(&self, asked: Option<&str>) -> Result<Member, ServiceError> {
+        let configured = self.configured();
         let Some(asked) = asked else {
-            return match self.members() {
-                [only] => Ok(only),
+            return match configured.members.as_slice() {
+                [only] => Ok(only.clone()),
                 _ => Err(ServiceError::WhichProcess {
                     known: self.names(),
                 }),
             };
         };
-        self.members()
-            .iter()
-            .find(|member| member.name.as_str() == asked)
-            .ok_or_else(|| self.unknown(asked))
+        let mut members = configured.members.iter();
+        let found = members.find(|member| member.name.as_str() == asked);
+        found.cloned().ok_or_else(|| self.unknown(asked))
     }
 
     fn unknown(&self, asked: &str) -> ServiceError {
         let asked: String = asked.chars().take(Self::REPEATED).collect();
         let lower = asked.to_lowercase();
-        let nearest = self
-            .members()
+        let configured = self.configured();
+        let nearest = configured
+            .members
             .iter()
             .map(|member| {
                 let name = member.name.as_str().to_lowercase();

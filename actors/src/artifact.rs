@@ -25,7 +25,7 @@ pub use self::{
 pub use crate::build::known::Known;
 use crate::{
     ids::{BuildId, JobId, ProcessName},
-    spec::Mode,
+    spec::{Mode, ProcessSpec},
 };
 
 /// A program that can be started, with the environment that was evaluated for it.
@@ -41,14 +41,25 @@ pub struct Artifact {
     pub environment: Arc<Environment>,
     /// What it was built from, as far as cargo tells.
     pub sources: Sources,
+    /// How a run of it is started: the entry of the configuration as it was then.
+    pub spec: Arc<ProcessSpec>,
 }
 
 impl Artifact {
-    /// Whether it is the same program, so that to go back from one to the other would change nothing.
-    /// Copies of what cargo built are named by their content.
+    /// Whether it is the same program, started in the same way, so that to go back from one to the
+    /// other would change nothing. Copies of what cargo built are named by their content.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
-        self.program == other.program
+        self.program == other.program && self.spec.runs_like(&other.spec)
+    }
+
+    /// The same program, started as `spec` has it.
+    #[must_use]
+    pub fn with(self, spec: &Arc<ProcessSpec>) -> Self {
+        Self {
+            spec: Arc::clone(spec),
+            ..self
+        }
     }
 }
 

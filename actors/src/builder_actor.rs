@@ -5,6 +5,7 @@
 //! | message | from | |
 //! |---|---|---|
 //! | [`Enlist`] | the daemon, once per process | whom to answer, and what is built |
+//! | [`Dismiss`] | the daemon | a process that was removed: what it asked for is dropped |
 //! | [`Build`] | a process | answered at once; the outcome is told with [`BuildDone`] |
 //! | [`CancelBuild`] | a process | its job is dropped and never reported |
 //! | [`Shutdown`] | the daemon | everything is cancelled; answered when all children are gone |
@@ -31,6 +32,7 @@ use crate::{
     artifact::{
         Build, BuildDone, BuildFailure, BuildStarted, BuildWaits, BuilderClosed, CancelBuild,
     },
+    beat::beats,
     build::{
         direnv::Evaluation,
         environment::BaseEnvironment,
@@ -58,6 +60,12 @@ pub struct Enlist {
     /// Told what came of a job.
     pub done: Recipient<BuildDone>,
 }
+
+/// Command to the builder: this process was removed from the configuration. What it asked for is
+/// dropped.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Dismiss(pub ProcessName);
 
 /// The builder.
 pub struct BuilderActor {
@@ -255,12 +263,26 @@ impl Actor for BuilderActor {
     type Context = Context<Self>;
 }
 
+beats!(BuilderActor, |_| "builder");
+
 impl Handler<Enlist> for BuilderActor {
     type Result = ();
 
     fn handle(&mut self, enlist: Enlist, _: &mut Self::Context) {
         let name = enlist.spec.name.clone();
         self.customers.insert(name, Rc::new(enlist));
+    }
+}
+
+impl Handler<Dismiss> for BuilderActor {
+    type Result = ();
+
+    fn handle(&mut self, Dismiss(process): Dismiss, ctx: &mut Self::Context) {
+        self.customers.remove(&process);
+        self.queue.withdraw(&process);
+        self.cancel(|task| task.process == process);
+        self.shop.known.borrow_mut().remove(&process);
+        self.proceed(ctx);
     }
 }
 

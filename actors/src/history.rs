@@ -14,7 +14,7 @@ use crate::{
     events::Detail,
     exit::Exit,
     ids::{BuildId, RunId},
-    lifecycle::{Lifecycle, Run, State},
+    lifecycle::{End, Lifecycle, Run, State},
     report::{
         Behind, BuildOutcome, Connections, EventKind, EventReport, Health, LastBuild, LastExit,
         ProcessReport, StateName,
@@ -221,7 +221,7 @@ pub struct Picture {
     crashes_in_a_row: u32,
     next_attempt: Option<Instant>,
     connections_wait: bool,
-    is_ending: bool,
+    end: Option<End>,
     said: Option<Arc<str>>,
     sources: Sources,
     leaders: Vec<u32>,
@@ -260,9 +260,9 @@ impl Picture {
                 State::BackingOff { until, .. } => Some(*until),
                 _ => None,
             },
-            works: serving.is_some_and(|run| works(spec, run)),
+            works: serving.is_some_and(works),
             connections_wait: waits(spec, machine),
-            is_ending: machine.is_ending(),
+            end: machine.end_of_all(),
             said: shown.said,
             sources: serving
                 .map(|run| run.artifact.sources.clone())
@@ -351,7 +351,11 @@ impl Snapshot for Picture {
     }
 
     fn is_ending(&self) -> bool {
-        self.is_ending
+        self.end == Some(End::Shutdown)
+    }
+
+    fn is_removed(&self) -> bool {
+        self.end == Some(End::Removed)
     }
 
     fn unbuilt(&self, now: Instant) -> Option<EventReport> {
@@ -362,7 +366,7 @@ impl Snapshot for Picture {
 
 fn state_name(state: &State) -> StateName {
     match state {
-        State::Idle { .. } | State::Stopped { .. } | State::Gone => StateName::Stopped,
+        State::Idle { .. } | State::Stopped { .. } | State::Gone(_) => StateName::Stopped,
         State::Building { .. } => StateName::Building,
         State::Stopping { .. } => StateName::Stopping,
         State::Proving { .. } => StateName::Proving,
@@ -381,8 +385,8 @@ fn health(run: &Run) -> Health {
 
 /// Whether a child counts as serving. One of which nothing is asked but that it lives does from the
 /// beginning.
-fn works(spec: &ProcessSpec, run: &Run) -> bool {
-    run.ready_at.is_some() || matches!(spec.readiness, Readiness::Settle(_))
+fn works(run: &Run) -> bool {
+    run.ready_at.is_some() || matches!(run.artifact.spec.readiness, Readiness::Settle(_))
 }
 
 /// Whether connections wait because nobody accepts. Before the boot nothing is held.
@@ -396,7 +400,7 @@ fn waits(spec: &ProcessSpec, machine: &Lifecycle) -> bool {
         return false;
     }
     // One that only has to live may accept from the beginning.
-    let accepts = |run: &Run| run.ready_at.is_some() || held && works(spec, run);
+    let accepts = |run: &Run| run.ready_at.is_some() || held && works(run);
     !machine.serving().is_some_and(accepts)
 }
 

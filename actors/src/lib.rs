@@ -16,6 +16,7 @@
 //! * What keeps connections: [`sockets`] are held and handed down ([`chain_load`] gives a child its
 //!   `LISTEN_PID`), or a [`relay`], on a thread of its own, passes connections on to private ports.
 //! * What tells that a new child is ready: [`readiness`] probes it, [`notify`] hears it.
+//! * What tells that the actors themselves are alive: each answers a [`beat`].
 //!
 //! Commands are imperative and answer a `Result`, facts are past tense and answer nothing, questions
 //! are `Describe…` or `Search`. Nothing here knows MCP, TOML or a terminal, and of HTTP only the
@@ -23,6 +24,7 @@
 
 pub mod artifact;
 pub mod back_off;
+pub mod beat;
 pub mod build;
 pub mod builder_actor;
 pub mod chain_load;

@@ -12,7 +12,7 @@
 //!                        └── Proving, Running: what runs goes on serving inside Building
 //!
 //!  any ── Stop ──► Stopping{Stopped} ── nobody left ──► Stopped ── Start, Restart ──► Building
-//!  any ── Shutdown ──► Stopping{Gone} ── nobody left ──► Gone
+//!  any ── Shutdown, Remove ──► Stopping{Gone} ── nobody left ──► Gone
 //! ```
 //!
 //! Whether an exit is a crash is decided by the place where it arrives: a run that was told to leave
@@ -44,6 +44,9 @@ mod facts;
 mod good;
 mod leave;
 mod orders;
+mod replace;
+#[cfg(test)]
+mod replace_tests;
 mod state;
 #[cfg(test)]
 mod stories;
@@ -53,11 +56,11 @@ mod swap_tests;
 mod tests;
 
 pub use event::{Debut, Effect, Event, Instead, KillReason, Verdict};
-pub use state::{Failure, FailureCause, Next, Run, Serving, State, Trial, Wanted};
+pub use state::{End, Failure, FailureCause, Next, Run, Serving, State, Trial, Wanted};
 use state::{Good, Leaving};
 
 /// What stands in the place of the state while the next one is made of it.
-const PASSING: State = State::Gone;
+const PASSING: State = State::Gone(End::Shutdown);
 
 /// The machine.
 #[derive(Debug)]
@@ -69,6 +72,8 @@ pub struct Lifecycle {
     leaving: Vec<Leaving>,
     /// What to go back to.
     good: Option<Good>,
+    /// The entry of the configuration that was tried last.
+    tried: Arc<ProcessSpec>,
     row: CrashRow,
     /// Who waits until it runs.
     waiting: Vec<Ticket>,
@@ -81,6 +86,7 @@ impl Lifecycle {
     #[must_use]
     pub fn new(spec: Arc<ProcessSpec>, runs: Sequence<RunId>) -> Self {
         Self {
+            tried: Arc::clone(&spec),
             spec,
             runs,
             jobs: Sequence::new(),
@@ -194,13 +200,22 @@ impl Lifecycle {
         }
     }
 
-    /// Whether it is told to end, or has ended.
+    /// Why it is told to end for good, or has ended, if so.
+    #[must_use]
+    pub fn end_of_all(&self) -> Option<End> {
+        match self.state {
+            State::Gone(end)
+            | State::Stopping {
+                next: Next::Gone(end),
+            } => Some(end),
+            _ => None,
+        }
+    }
+
+    /// Whether it is told to end for good, or has ended.
     #[must_use]
     pub fn is_ending(&self) -> bool {
-        matches!(
-            self.state,
-            State::Gone | State::Stopping { next: Next::Gone }
-        )
+        self.end_of_all().is_some()
     }
 
     /// Whether the outcome of this job still matters.
@@ -235,6 +250,8 @@ impl Lifecycle {
             Event::Exited { run, exit } => self.exited(run, exit, now, &mut effects),
             Event::TreeGone { run } => self.leaving.retain(|leaving| leaving.run != run),
             Event::Deadline => {}
+            Event::Replace { spec, change } => self.replace(spec, change, now, &mut effects),
+            Event::Remove => self.remove(now, &mut effects),
             Event::Shutdown => self.shutdown(now, &mut effects),
         }
         self.advance(now, &mut effects);

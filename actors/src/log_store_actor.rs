@@ -6,7 +6,7 @@
 //! | the builder | `OpenLog`, `Append`, then `Diagnosed` and `BuildEnded`; `DescribeKnown` |
 //! | the front ends | `Search`, `AwaitLine`, `DescribeDiagnosis`; `Locate`, then `ReadOn` and `Listen` |
 //! | readiness probes | `AwaitLine` |
-//! | the daemon | [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
+//! | the daemon | [`Beat`](crate::beat::Beat); `SetLimits`, when the configuration changed; [`Shutdown`](crate::restart::Shutdown), when nobody is left who prints |
 //!
 //! Lines go to the history on disk, where there is one, before anybody sees them.
 //!
@@ -31,7 +31,7 @@ mod requests;
 mod walks;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -49,11 +49,13 @@ use self::{
     pipes::{Pipe, PipeId},
 };
 use crate::{
+    beat::beats,
     ids::ProcessName,
     logs::{
         LogKey, Source, Stream,
         archive::{Archive, Closed},
         chunk::{LineEnd, Stretch},
+        journal::Priority,
         passthrough::{Outlet, Passthrough},
         shelf::{Limits, Log, Moment, Shelf},
     },
@@ -93,6 +95,8 @@ pub struct LogStoreActor {
     searches: Arc<Semaphore>,
     looks: Arc<Semaphore>,
     diagnoses: Diagnoses,
+    /// Who shares the memory, where the configuration was changed; everybody before.
+    sharing: Option<HashSet<ProcessName>>,
     /// The alarm for the next file of the history that becomes too old.
     age: Option<JoinHandle<()>>,
 }
@@ -115,9 +119,9 @@ struct Live {
 
 impl Live {
     /// Lines were stored: they are passed on, and whoever waits for one of them gets it.
-    fn stored(&mut self, stretch: Stretch<'_>, outlet: &Outlet) {
+    fn stored(&mut self, stretch: Stretch<'_>, outlet: &Outlet, otherwise: Priority) {
         if outlet.is_read() {
-            let mut batch = outlet.batch(&self.prefix);
+            let mut batch = outlet.batch(&self.prefix).otherwise(otherwise);
             for line in stretch.lines() {
                 batch.line(line.bytes);
             }
@@ -165,6 +169,7 @@ impl LogStoreActor {
             searches: Arc::new(Semaphore::new(SEARCHES)),
             looks: Arc::new(Semaphore::new(LOOKS)),
             diagnoses: Diagnoses::default(),
+            sharing: None,
             age: None,
         }
     }
@@ -235,12 +240,13 @@ impl LogStoreActor {
         };
         if let Some(log) = logs.log_mut(key.source) {
             let outlet = self.passthrough.outlet(stream);
+            let otherwise = Priority::of_source(key.source, stream);
             let archive = &mut self.archive;
             log.take(stream, bytes, moment, &mut |stretch| {
                 if let Some(archive) = archive {
                     archive.append(key, &stretch);
                 }
-                live.stored(stretch, outlet);
+                live.stored(stretch, outlet, otherwise);
             });
         }
         logs.fit();
@@ -256,12 +262,13 @@ impl LogStoreActor {
         };
         if let Some(log) = logs.log_mut(key.source) {
             let outlet = self.passthrough.outlet(stream);
+            let otherwise = Priority::of_source(key.source, stream);
             let archive = &mut self.archive;
             log.flush(stream, end, SystemTime::now(), &mut |stretch| {
                 if let Some(archive) = archive {
                     archive.append(key, &stretch);
                 }
-                live.stored(stretch, outlet);
+                live.stored(stretch, outlet, otherwise);
             });
         }
         logs.fit();
@@ -389,7 +396,19 @@ impl LogStoreActor {
         if let Some(shelf) = self.shelves.get(&place) {
             shelf.bell().ring();
         }
+        self.clear_for(&key.process);
         self.watch_age(ctx);
+    }
+
+    /// Gives up the memory of a process that was removed, when it prints no more.
+    fn clear_for(&mut self, process: &ProcessName) {
+        let shares = |sharing: &HashSet<ProcessName>| sharing.contains(process);
+        let prints = self.live.keys().any(|key| key.process == *process);
+        if !prints && !self.sharing.as_ref().is_none_or(shares) {
+            let shelves = self.shelves.iter_mut();
+            let theirs = shelves.filter(|((name, _), _)| name == process);
+            theirs.for_each(|(_, shelf)| shelf.clear());
+        }
     }
 }
 
@@ -400,6 +419,8 @@ impl Actor for LogStoreActor {
         self.watch_age(ctx);
     }
 }
+
+beats!(LogStoreActor, |_| "log store");
 
 fn kind(source: Source) -> LogKind {
     match source {

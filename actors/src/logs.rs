@@ -5,6 +5,7 @@ pub mod archive;
 pub(crate) mod bell;
 pub mod chunk;
 pub(crate) mod intake;
+pub mod journal;
 pub mod level;
 pub(crate) mod part;
 pub mod passthrough;
@@ -19,7 +20,7 @@ use crate::{
     exit::Exit,
     ids::{BuildId, ProcessName, RunId},
     pattern::Pattern,
-    spec::Mode,
+    spec::{LogSettings, Mode},
 };
 
 /// Which of the two outputs a line came from.
@@ -136,6 +137,17 @@ pub enum BuildEnding {
     Failed,
     /// Nobody wanted it any more.
     Cancelled,
+}
+
+/// Command: the configuration was changed; these limits hold from now on, also for what is kept.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct SetLimits {
+    /// What is kept. Whether there is a history on disk was decided at the start.
+    pub settings: LogSettings,
+    /// The processes that share the memory. Of others, those that still print stay in memory; their
+    /// files stay in any case.
+    pub processes: Vec<ProcessName>,
 }
 
 /// Question: the last lines of a run, as an agent reads them. Answered once the run's log has

@@ -1,7 +1,7 @@
 //! The idle clock: when nobody has worked with the project for long, what runs in dev goes to release.
 //!
 //! It hears of activity ([`ToolCalled`]) and of modes ([`ModeChanged`]), and sends [`Restart`] with
-//! [`Cause::Idle`]. It never touches a process, and does not know what a restart does.
+//! [`Cause::Idle`]. A reload of the configuration sends [`SetTimeout`], [`Watch`] and [`Unwatch`]. It never touches a process, and does not know what a restart does.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,6 +9,7 @@ use actix::prelude::*;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
+    beat::beats,
     events::Events,
     ids::ProcessName,
     restart::{Cause, ModeChanged, Restart, ToolCalled},
@@ -22,6 +23,21 @@ pub struct Watch {
     /// Where it takes its restarts.
     pub process: Recipient<Restart>,
 }
+
+/// Command: this process does not concern the clock any more.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Unwatch {
+    /// Its name.
+    pub name: ProcessName,
+    /// Where it took its restarts.
+    pub process: Recipient<Restart>,
+}
+
+/// Command: from now on dev lasts for so long after the last activity, also where it has begun.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct SetTimeout(pub Duration);
 
 /// When dev ends; `None` while nothing is in dev.
 pub type ReleaseAt = watch::Receiver<Option<Instant>>;
@@ -110,6 +126,13 @@ impl ModeActor {
         }
     }
 
+    /// Tells whether the daemon as a whole went to another mode.
+    fn tell_mode(&self, before: Mode) {
+        if self.clock.mode() != before {
+            self.events.publish_mode(self.clock.mode());
+        }
+    }
+
     fn ring(&mut self) {
         if self.clock.is_due(Instant::now()) {
             log::info!(
@@ -131,11 +154,38 @@ impl Actor for ModeActor {
     type Context = Context<Self>;
 }
 
+beats!(ModeActor, |_| "idle clock");
+
 impl Handler<Watch> for ModeActor {
     type Result = ();
 
     fn handle(&mut self, Watch { process }: Watch, _: &mut Self::Context) {
         self.processes.push(process);
+    }
+}
+
+impl Handler<Unwatch> for ModeActor {
+    type Result = ();
+
+    fn handle(&mut self, Unwatch { name, process }: Unwatch, ctx: &mut Self::Context) {
+        self.processes.retain(|it| *it != process);
+        let before = self.clock.mode();
+        self.clock.in_dev.remove(&name);
+        self.tell_mode(before);
+        self.settle(ctx);
+    }
+}
+
+impl Handler<SetTimeout> for ModeActor {
+    type Result = ();
+
+    fn handle(&mut self, SetTimeout(timeout): SetTimeout, ctx: &mut Self::Context) {
+        self.clock.timeout = timeout;
+        // It may be due earlier now.
+        if let Some(alarm) = self.alarm.take() {
+            ctx.cancel_future(alarm);
+        }
+        self.settle(ctx);
     }
 }
 
@@ -157,9 +207,7 @@ impl Handler<ModeChanged> for ModeActor {
             Mode::Dev => self.clock.in_dev.insert(process),
             Mode::Release => self.clock.in_dev.remove(&process),
         };
-        if self.clock.mode() != before {
-            self.events.publish_mode(self.clock.mode());
-        }
+        self.tell_mode(before);
         self.settle(ctx);
     }
 }
@@ -235,6 +283,39 @@ mod tests {
         let first = Instant::now();
         restarts.recv().await.unwrap();
         assert!(first.elapsed() >= TIMEOUT, "after {:?}", first.elapsed());
+    }
+
+    #[actix::test]
+    async fn a_shorter_timeout_holds_for_the_dev_that_is_under_way() {
+        tokio::time::pause();
+        let (actor, release_at, mut restarts) = clock().await;
+        let began = Instant::now();
+        actor.send(is_now(Mode::Dev)).await.unwrap();
+        actor.send(SetTimeout(TIMEOUT / 3)).await.unwrap();
+        assert_eq!(*release_at.borrow(), Some(began + TIMEOUT / 3));
+        restarts.recv().await.unwrap();
+        assert!(began.elapsed() < TIMEOUT, "after {:?}", began.elapsed());
+    }
+
+    #[actix::test]
+    async fn a_process_that_is_not_watched_any_more_keeps_nobody_in_dev_and_is_told_nothing() {
+        tokio::time::pause();
+        let (sender, mut restarts) = mpsc::unbounded_channel();
+        let (actor, release_at) = ModeActor::new(TIMEOUT, Events::new());
+        let actor = actor.start();
+        let process = Probe(sender).start().recipient();
+        let watch = Watch {
+            process: process.clone(),
+        };
+        actor.send(watch).await.unwrap();
+        actor.send(is_now(Mode::Dev)).await.unwrap();
+        let name = "main".parse().unwrap();
+        actor.send(Unwatch { name, process }).await.unwrap();
+        assert_eq!(*release_at.borrow(), None);
+        actor.send(is_now(Mode::Dev)).await.unwrap();
+        tokio::time::advance(TIMEOUT * 2).await;
+        actor.send(ToolCalled).await.unwrap();
+        assert!(restarts.try_recv().is_err());
     }
 
     #[actix::test]

@@ -6,7 +6,9 @@
 //! | [`Hold`](crate::sockets::Hold) | daemon | the sockets that are held for it; before the boot |
 //! | [`Restart`](crate::restart::Restart) | service, [`ModeActor`](crate::mode_actor), daemon | build, then swap; the outcome arrives later |
 //! | [`Start`](crate::restart::Start), [`Stop`](crate::restart::Stop) | service | run, or do not run; the outcome arrives later |
-//! | [`Shutdown`](crate::restart::Shutdown) | daemon | end for good; answered when nobody is left |
+//! | [`Shutdown`](crate::restart::Shutdown), [`Remove`](crate::restart::Remove) | daemon | end for good; answered when nobody is left |
+//! | [`Replace`](crate::restart::Replace) | daemon | its entry in the configuration changed |
+//! | [`ConfigRejected`](crate::restart::ConfigRejected) | daemon | what was written there is wrong |
 //! | [`BuildStarted`](crate::artifact::BuildStarted), [`BuildWaits`](crate::artifact::BuildWaits), [`BuildDone`](crate::artifact::BuildDone) | [`BuilderActor`](crate::builder_actor) | what became of a job |
 //! | [`Exited`], [`TreeGone`] | [`Reaper`](crate::reaper) | what became of a run |
 //!
@@ -36,7 +38,7 @@ use crate::{
     exit::Exit,
     history::{History, Picture, Shown, rounded},
     ids::{RunId, Sequence, Ticket},
-    lifecycle::{Debut, Effect, Event, Lifecycle},
+    lifecycle::{Debut, Effect, End, Event, Lifecycle, State},
     logs::{
         AwaitLine, Crashed, DescribeErrorLines, DescribeLastLines, LogKey, OpenLog, Source,
         Stopped, TreeEnded,
@@ -44,12 +46,12 @@ use crate::{
     relay::Route,
     report::{BuildOutcome, EventKind},
     restart::{Asker, Board, ModeChanged, Snapshot},
-    sockets::Doors,
     spec::{Mode, ProcessSpec},
 };
 
 mod answer;
 mod child;
+mod entrances;
 mod fulfil;
 mod handlers;
 mod tell;
@@ -58,6 +60,7 @@ mod tests;
 
 use answer::Attempt;
 use child::Child;
+use entrances::Entrances;
 use fulfil::{Crashes, Promise, Success};
 use tell::Told;
 
@@ -116,7 +119,7 @@ pub struct TreeGone {
 pub struct ProcessActor {
     spec: Arc<ProcessSpec>,
     ports: Ports,
-    doors: Doors,
+    entrances: Entrances,
     machine: Lifecycle,
     /// The children whose trees are not gone.
     live: HashMap<RunId, Child>,
@@ -160,7 +163,7 @@ impl ProcessActor {
             mode: machine.mode(),
             spec,
             ports,
-            doors: Doors::default(),
+            entrances: Entrances::default(),
             machine,
             live: HashMap::new(),
             history,
@@ -203,6 +206,7 @@ impl ProcessActor {
             }
         }
         self.stop_watching(ctx);
+        self.tidy_entrances();
         self.route();
         self.publish();
         // Last, because an answer says what serves now.
@@ -269,7 +273,7 @@ impl ProcessActor {
                 self.attempt.not_ready(found);
             }
             Effect::Ready { run, debut } => {
-                self.widen();
+                self.entrances.widen();
                 self.attempt.ready(debut, self.ready_after(run));
                 if debut != Debut::Fallback {
                     self.history.caught_up();
@@ -299,7 +303,9 @@ impl ProcessActor {
         // Before it is asked: what comes now is for the new one.
         self.route();
         let address = ctx.address();
-        let Doors::Relayed(relay) = &self.doors else {
+        let child = self.live.get(&run);
+        let relay = child.and_then(|child| self.entrances.relay(&child.spec.sockets));
+        let Some(relay) = relay else {
             address.do_send(handlers::Drained { run });
             return;
         };
@@ -314,29 +320,31 @@ impl ProcessActor {
             return;
         }
         let alone = !self.machine.has_company(run);
-        if let Doors::Held(sockets) = &mut self.doors {
-            if alone {
-                sockets.renew();
-            }
-            sockets.widen();
+        if let Some(child) = self.live.get(&run).filter(|_| alone) {
+            self.entrances.renew(&child.spec.sockets);
         }
+        self.entrances.widen();
     }
 
-    /// Gives held sockets their full queue again, which a child may have cut.
-    fn widen(&self) {
-        if let Doors::Held(sockets) = &self.doors {
-            sockets.widen();
-        }
+    /// Gives up the sockets that only an entry asked for of which nothing is left.
+    fn tidy_entrances(&mut self) {
+        let (machine, live) = (&self.machine, &self.live);
+        let removed = matches!(machine.state(), State::Gone(End::Removed));
+        self.entrances.retain(|sockets| {
+            let asks = |spec: &ProcessSpec| spec.sockets.has_doors_of(sockets);
+            !removed && (machine.concerns(asks) || live.values().any(|child| asks(&child.spec)))
+        });
     }
 
-    /// Tells the relay where new connections go.
+    /// Tells the relays where new connections go. One whose port is not wanted any more still serves
+    /// those who do not know that.
     fn route(&self) {
-        if let Doors::Relayed(relay) = &self.doors {
-            let accepting = self.machine.accepting().map(|run| run.id);
-            let route = accepting.and_then(|run| {
-                let port = self.live.get(&run)?.port?;
-                Some(Route { run, port })
-            });
+        let accepting = self.machine.accepting().map(|run| run.id);
+        let route = accepting.and_then(|run| {
+            let port = self.live.get(&run)?.port?;
+            Some(Route { run, port })
+        });
+        for relay in self.entrances.relays() {
             relay.route(route);
         }
     }

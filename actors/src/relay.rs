@@ -23,7 +23,13 @@ mod pipes;
 mod private_port;
 mod visit;
 
-use std::{cell::RefCell, fmt, io, net::TcpListener, rc::Rc, sync::Arc};
+use std::{
+    cell::RefCell,
+    fmt, io,
+    net::TcpListener,
+    rc::Rc,
+    sync::{Arc, Weak},
+};
 
 use actix::ArbiterHandle;
 use tokio::{sync::watch, task::JoinSet};
@@ -52,19 +58,35 @@ pub struct Route {
 struct Handle {
     ledger: Arc<Ledger>,
     bell: watch::Sender<Option<Route>>,
+    /// The same sockets once more, for a relay that takes over from this one.
+    listeners: Vec<TcpListener>,
+}
+
+/// A relay that may have ended.
+#[derive(Clone)]
+pub struct WeakRelay(Weak<Handle>);
+
+impl WeakRelay {
+    /// The relay, if it has not ended.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Relay> {
+        self.0.upgrade().map(Relay)
+    }
 }
 
 impl Relay {
     /// Begins to relay what comes to `listeners`, on the thread of `arbiter`.
     ///
     /// # Errors
-    /// When a listener cannot be made non-blocking.
+    /// When a listener cannot be made non-blocking, or there is no descriptor left.
     pub fn start(listeners: Vec<TcpListener>, arbiter: &ArbiterHandle) -> io::Result<Self> {
         for listener in &listeners {
             listener.set_nonblocking(true)?;
             // What is accepted inherits it, which saves a call for each connection.
             rustix::net::sockopt::set_tcp_nodelay(listener, true)?;
         }
+        let kept = listeners.iter().map(TcpListener::try_clone);
+        let kept = kept.collect::<io::Result<_>>()?;
         let ledger = Arc::new(Ledger::default());
         let (bell, routes) = watch::channel(None);
         // It fails only when the thread is gone, and then the listeners are closed with it.
@@ -72,7 +94,23 @@ impl Relay {
         arbiter.spawn_fn(move || {
             actix::spawn(serve(listeners, routes, shared));
         });
-        Ok(Self(Arc::new(Handle { ledger, bell })))
+        Ok(Self(Arc::new(Handle {
+            ledger,
+            bell,
+            listeners: kept,
+        })))
+    }
+
+    /// Its public sockets.
+    #[must_use]
+    pub fn listeners(&self) -> &[TcpListener] {
+        &self.0.listeners
+    }
+
+    /// The same, but it does not keep the relay alive.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakRelay {
+        WeakRelay(Arc::downgrade(&self.0))
     }
 
     /// From now on new connections go there; with `None` they wait.

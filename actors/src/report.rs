@@ -180,6 +180,10 @@ pub enum EventKind {
     Mode,
     /// A child ended because it was told to.
     Stopped,
+    /// Its entry in the configuration was changed.
+    Reloaded,
+    /// The configuration was changed into something that is wrong; the one before holds.
+    ConfigInvalid,
 }
 
 /// Something that happened.

@@ -10,7 +10,8 @@ use tokio::{
 use crate::{
     artifact::Sources,
     report::{EventReport, ProcessReport, RestartReport},
-    spec::Mode,
+    sockets::Doors,
+    spec::{Mode, ProcessSpec},
 };
 
 /// Why a restart happens.
@@ -88,6 +89,30 @@ pub struct ShuttingDown;
 #[rtype(result = "()")]
 pub struct Shutdown;
 
+/// Command: the configuration does not name this process any more; end it for good. Answered when
+/// nobody of it is left. Orders that still arrive are answered `stopped`.
+#[derive(Clone, Copy, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Remove;
+
+/// Command: the entry of this process in the configuration was changed.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Replace {
+    /// The new one, with the same name.
+    pub spec: Arc<ProcessSpec>,
+    /// What was bound for it.
+    pub doors: Doors,
+}
+
+/// Fact: the configuration was changed into something that is wrong; the one before holds.
+#[derive(Clone, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct ConfigRejected {
+    /// In words.
+    pub why: String,
+}
+
 /// A process as it was after its last event. Published on every change, so that readers neither
 /// wait for an actor nor disturb it.
 pub trait Snapshot: Send + Sync {
@@ -109,6 +134,11 @@ pub trait Snapshot: Send + Sync {
 
     /// Whether the daemon ends, so that nothing of it starts any more.
     fn is_ending(&self) -> bool {
+        false
+    }
+
+    /// Whether the configuration does not name it any more, so that nothing of it starts any more.
+    fn is_removed(&self) -> bool {
         false
     }
 }

@@ -92,6 +92,19 @@ impl HeldSockets {
         self.0 = sockets.collect();
     }
 
+    /// Takes over what another set, which shares some of them, has bound anew.
+    pub(crate) fn follow(&mut self, other: &Self) {
+        let same = |socket: &HeldSocket| other.iter().find(|it| it.address == socket.address);
+        let sockets = self.iter().map(|socket| {
+            let mut socket = socket.clone();
+            if let Some(newer) = same(&socket) {
+                socket.descriptor = Arc::clone(&newer.descriptor);
+            }
+            socket
+        });
+        self.0 = sockets.collect();
+    }
+
     /// Puts them into blocking mode, as the convention of systemd has it. The mode is that of all who
     /// share the sockets.
     pub fn block(&self) {
@@ -145,7 +158,8 @@ pub enum Doors {
     Relayed(Relay),
 }
 
-/// Command: these are the process's doors. Sent once, before the boot.
+/// Command: these are the process's doors. Sent once, before the boot; later ones come with
+/// [`Replace`](crate::restart::Replace).
 #[derive(Clone, Debug, actix::Message)]
 #[rtype(result = "()")]
 pub struct Hold(pub Doors);

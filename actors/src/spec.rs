@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ids::ProcessName, pattern::Pattern};
 
+mod change;
+
+pub use change::Change;
+
 /// Which build runs, and with it which crash policy holds. It belongs to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use bpm_actors::search::NoSuchLog;
 
 use crate::{
     http::refusal::{Code, Refusal},
-    service::{Names, ServiceError},
+    service::{Names, ReloadError, ServiceError},
 };
 
 /// What a route answers.
@@ -60,6 +60,16 @@ impl From<ServiceError> for Refused {
                 Refusal::new(Code::NoSuchLog, message)
             }
         })
+    }
+}
+
+impl From<ReloadError> for Refused {
+    fn from(error: ReloadError) -> Self {
+        let code = match error {
+            ReloadError::Refused(_) => Code::ConfigInvalid,
+            ReloadError::ShuttingDown => Code::Unavailable,
+        };
+        Self(Refusal::new(code, error.to_string()))
     }
 }
 

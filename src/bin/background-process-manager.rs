@@ -11,7 +11,7 @@ use background_process_manager::{
     config::{Config, LoadError},
     daemon::{self, DaemonError},
 };
-use bpm_actors::chain_load;
+use bpm_actors::{chain_load, logs::journal};
 use clap::Parser;
 
 fn main() -> ExitCode {
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nobody is left to be told when stderr is closed.
-            let _ = writeln!(io::stderr(), "{failure}");
+            let _ = io::stderr().write_all(&journal::complaint(&failure.to_string()));
             failure.exit_code()
         }
     }
@@ -47,7 +47,8 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Configuration(_) => ExitCode::from(2),
+            // The unit that passes sockets is configuration as well.
+            Self::Configuration(_) | Self::Work(DaemonError::Activation(_)) => ExitCode::from(2),
             Self::Work(_) => ExitCode::FAILURE,
         }
     }

@@ -7,7 +7,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::duration;
-use crate::client::{LogStream, Which};
+use crate::{
+    client::{LogStream, Which},
+    unit::command::ServiceCommand,
+};
 
 /// Watches and steers the processes of a project.
 ///
@@ -83,6 +86,9 @@ pub(super) enum Command {
     /// Check the .mcp-run.
     #[command(after_help = help::CHECK)]
     Check(DirArgument),
+    /// Let systemd run the daemon.
+    #[command(subcommand, after_help = help::SERVICE)]
+    Service(ServiceCommand),
     /// Show how to connect a coding agent.
     #[command(after_help = help::MCP_CONFIG)]
     McpConfig {

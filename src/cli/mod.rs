@@ -24,6 +24,7 @@ mod names;
 mod orders;
 mod paint;
 mod run;
+mod service;
 mod status;
 mod table;
 mod tui;
@@ -33,7 +34,10 @@ mod words;
 #[cfg(test)]
 mod samples;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use serde::Serialize;
 
@@ -78,6 +82,10 @@ fn command(arguments: &Arguments, console: &mut Console) -> Result<Code, Failure
         Command::McpConfig { client } => mcp_config::print(*client, place, console),
         Command::Tui => tui::open(place),
         Command::Completions { shell } => completions::print(*shell, console),
+        Command::Service(service) => {
+            let dir = service.dir().map(Path::to_owned);
+            service::service(service, &directory(place, &DirArgument { dir }), console)
+        }
         Command::Man { dir } => man::write(dir.as_deref(), console),
         speaking => tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -108,6 +116,7 @@ async fn speak(command: &Command, place: &Place, console: &mut Console) -> Resul
         | Command::McpConfig { .. }
         | Command::Tui
         | Command::Completions { .. }
+        | Command::Service(_)
         | Command::Man { .. } => Ok(Code::Done),
     }
 }

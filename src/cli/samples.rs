@@ -21,6 +21,7 @@ pub(super) fn status(processes: Vec<ProcessReport>) -> StatusReport {
         version: "0.1.0".to_owned(),
         url: "http://localhost:3001/mcp".to_owned(),
         mode: Mode::Dev,
+        config_error: None,
         release_in_seconds: Some(9_120.0),
         processes,
     }

@@ -5,13 +5,14 @@ use bpm_actors::spec::ProcessType;
 use super::entry::Entry;
 
 /// Keys of the file itself.
-pub(super) const TOP: [&str; 8] = [
+pub(super) const TOP: [&str; 9] = [
     "mcp_port",
     "token",
     "dev_timeout_hours",
     "dev_crash_wait_seconds",
     "release_crash_backoff_initial_seconds",
     "release_crash_backoff_max_seconds",
+    "reload",
     "logs",
     "process",
 ];

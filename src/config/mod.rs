@@ -1,6 +1,6 @@
 //! `.mcp-run`: what the project's directory says about its processes, parsed into what may exist.
 //!
-//! The daemon's `main` and, later, the reload ask for it. It knows TOML and the keys; it must not
+//! The daemon's `main` and its reload ask for it. It knows TOML and the keys; it must not
 //! know actors' messages, sockets, or who runs what it describes.
 
 mod address;
@@ -11,6 +11,7 @@ mod keys;
 mod listen;
 mod load;
 mod logs;
+mod plan;
 mod problem;
 mod process;
 mod ready;
@@ -27,10 +28,14 @@ use std::{
     time::Duration,
 };
 
-use bpm_actors::spec::{LogSettings, ProcessSpec};
+use bpm_actors::{
+    ids::ProcessName,
+    spec::{LogSettings, ProcessSpec},
+};
 
 pub use self::{
     load::{EXAMPLE, LoadError},
+    plan::{Fate, Plan},
     problem::{InvalidConfig, Problem},
 };
 
@@ -51,13 +56,31 @@ pub struct Config {
     /// How long nobody must have worked on the project before it goes back to release builds; at
     /// least a millisecond, at most a year.
     pub dev_timeout: Duration,
+    /// When a changed file takes effect.
+    pub reload: Reload,
     /// What is kept of the output of all processes.
     pub logs: LogSettings,
     /// The processes, in the order of the file; at least one.
     pub processes: Vec<ProcessSpec>,
 }
 
+/// When a changed `.mcp-run` takes effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reload {
+    /// By itself, as soon as it is valid.
+    #[default]
+    Auto,
+    /// When somebody says so.
+    Manual,
+}
+
 impl Config {
+    /// The entry of a process.
+    #[must_use]
+    pub fn process(&self, name: &ProcessName) -> Option<&ProcessSpec> {
+        self.processes.iter().find(|spec| spec.name == *name)
+    }
+
     /// Reads and checks the `.mcp-run` of a project; `dir` may be relative.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use bpm_actors::spec::{CrashPolicy, ProcessSpec};
 use toml::de::DeTable;
 
 use super::{
-    Config, FILE_NAME, InvalidConfig,
+    Config, FILE_NAME, InvalidConfig, Reload,
     claims::Claims,
     entry::{Entry, entries, find},
     keys, logs,
@@ -48,6 +48,7 @@ fn read(fields: &[Entry<'_>], project: &Path, report: &mut Report<'_>) -> Option
     let mut token = None;
     let mut dev_timeout = None;
     let mut waits = Waits::default();
+    let mut reload = None;
     let mut kept = None;
     let mut processes = None;
     for field in fields {
@@ -58,6 +59,7 @@ fn read(fields: &[Entry<'_>], project: &Path, report: &mut Report<'_>) -> Option
             "dev_crash_wait_seconds" => waits.dev = value::seconds(field, MOST_WAIT, report),
             INITIAL => waits.initial = value::seconds(field, MOST_WAIT, report),
             MAX => waits.max = value::seconds(field, MOST_WAIT, report),
+            "reload" => reload = when_to_reload(field, report),
             "logs" => kept = Some(field),
             // Read below, when the waits are known.
             "process" => processes = Some(field),
@@ -81,6 +83,7 @@ fn read(fields: &[Entry<'_>], project: &Path, report: &mut Report<'_>) -> Option
         mcp_port: mcp_port?,
         token: token.unwrap_or(false),
         dev_timeout: dev_timeout.unwrap_or(DEV_TIMEOUT).max(LEAST_TIMEOUT),
+        reload: reload.unwrap_or_default(),
         logs,
     })
 }
@@ -107,6 +110,17 @@ fn read_processes(
         .iter()
         .filter_map(|entry| process::read(entry, project, policy, claims, report))
         .collect()
+}
+
+fn when_to_reload(field: &Entry<'_>, report: &mut Report<'_>) -> Option<Reload> {
+    match field.value.as_str() {
+        Some("auto") => Some(Reload::Auto),
+        Some("manual") => Some(Reload::Manual),
+        _ => {
+            report.reject(field, "must be \"auto\" or \"manual\"");
+            None
+        }
+    }
 }
 
 fn require_port(fields: &[Entry<'_>], processes: Option<&Entry<'_>>, report: &mut Report<'_>) {

@@ -10,7 +10,13 @@ mod tcp;
 mod tests;
 pub(super) mod unix;
 
-use std::{net::TcpListener, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    sync::Arc,
+};
 
 use bpm_actors::{
     ids::ProcessName,
@@ -33,6 +39,36 @@ pub struct Held {
     pub files: SocketFiles,
 }
 
+/// What is bound already. Who asks for one of these gets it as it is, also where it was another
+/// process's.
+#[derive(Debug, Default)]
+pub struct Stock {
+    sockets: HashMap<ListenAddress, HeldSocket>,
+    listeners: HashMap<SocketAddr, TcpListener>,
+}
+
+impl Stock {
+    /// This one is handed down.
+    pub fn keep(&mut self, socket: HeldSocket) {
+        self.sockets.insert(socket.address.clone(), socket);
+    }
+
+    /// These are relayed.
+    pub fn keep_listeners(&mut self, listeners: &[TcpListener]) {
+        // One that cannot be had once more is missed where it is asked for.
+        let listeners = listeners.iter().filter_map(|it| it.try_clone().ok());
+        let known = listeners.filter_map(|it| Some((it.local_addr().ok()?, it)));
+        self.listeners.extend(known);
+    }
+
+    fn listen(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        match self.listeners.get(&address) {
+            Some(listener) => listener.try_clone(),
+            None => tcp::try_listen(address),
+        }
+    }
+}
+
 /// What was bound for a process.
 #[derive(Debug)]
 pub enum Bound {
@@ -50,6 +86,18 @@ impl Held {
     /// # Errors
     /// For the first address that cannot be had; then nothing is bound.
     pub fn bind(processes: &[ProcessSpec], file: &Path) -> Result<Self, HeldError> {
+        Self::bind_beside(&Stock::default(), processes, file)
+    }
+
+    /// The same where some of it is bound already.
+    ///
+    /// # Errors
+    /// As for [`Self::bind`]; what is in `stock` stays as it is.
+    pub fn bind_beside(
+        stock: &Stock,
+        processes: &[ProcessSpec],
+        file: &Path,
+    ) -> Result<Self, HeldError> {
         let mut files = SocketFiles::default();
         let mut bound = Vec::with_capacity(processes.len());
         for spec in processes {
@@ -65,7 +113,7 @@ impl Held {
                 Sockets::Held { listen, .. } => {
                     let mut sockets = Vec::with_capacity(listen.len());
                     for wanted in listen {
-                        let socket = hold(wanted, &spec.name, file, &mut files);
+                        let socket = hold(wanted, &spec.name, file, stock, &mut files);
                         sockets.push(socket.map_err(|reason| {
                             problem(Key::Listen, wanted.address.clone(), reason)
                         })?);
@@ -73,7 +121,7 @@ impl Held {
                     Bound::Held(HeldSockets::new(sockets))
                 }
                 Sockets::Relayed { public, .. } => {
-                    let listeners = tcp::listen_at_all(public);
+                    let listeners = tcp::listen_at_all_by(public, |it| stock.listen(it));
                     Bound::Public(listeners.map_err(|(address, reason)| {
                         problem(Key::Port, ListenAddress::Tcp(address), reason)
                     })?)
@@ -88,8 +136,15 @@ fn hold(
     wanted: &Listen,
     process: &ProcessName,
     file: &Path,
+    stock: &Stock,
     files: &mut SocketFiles,
 ) -> Result<HeldSocket, Reason> {
+    if let Some(there) = stock.sockets.get(&wanted.address) {
+        return Ok(HeldSocket {
+            name: wanted.name.clone(),
+            ..there.clone()
+        });
+    }
     let (descriptor, place) = match &wanted.address {
         ListenAddress::Tcp(address) => (Arc::new(tcp::listen(*address)?.into()), None),
         ListenAddress::Unix(path) => {

@@ -1,9 +1,16 @@
 //! The daemon's own log: on stderr, through the same queue as what processes print, so that lines do
 //! not mix and a blocked reader does not stop the daemon.
+//!
+//! Where journald reads, it knows the time itself and takes the level from the priority; without
+//! either, a line is its text.
 
-use std::env;
+use std::{env, io::Write};
 
-use bpm_actors::logs::{Stream, passthrough::Passthrough};
+use bpm_actors::logs::{
+    Stream,
+    journal::{self, Priority},
+    passthrough::Passthrough,
+};
 use env_logger::{Builder, Target, WriteStyle};
 use log::LevelFilter;
 
@@ -17,7 +24,9 @@ pub(super) fn start(outputs: &Passthrough) {
         .unwrap_or_else(|_| "info".into());
     let colours =
         std::io::IsTerminal::is_terminal(&std::io::stderr()) && env::var_os("NO_COLOR").is_none();
-    Builder::new()
+    let outlet = outputs.outlet(Stream::Stderr);
+    let mut builder = Builder::new();
+    builder
         // They report every connection as news; a filter that names them still gets them.
         .filter_module("rmcp", LevelFilter::Warn)
         .filter_module("tracing", LevelFilter::Warn)
@@ -29,8 +38,12 @@ pub(super) fn start(outputs: &Passthrough) {
         } else {
             WriteStyle::Never
         })
-        .target(Target::Pipe(Box::new(
-            outputs.outlet(Stream::Stderr).clone(),
-        )))
-        .init();
+        .target(Target::Pipe(Box::new(outlet.clone())));
+    if outlet.is_journal() {
+        builder.format(|output, record| {
+            let priority = Priority::of_log(record.level());
+            output.write_all(&journal::lines(priority, &record.args().to_string()))
+        });
+    }
+    builder.init();
 }

@@ -4,8 +4,10 @@
 //!
 //! The order is: lock, port, state folder; then bind the sockets that are held for the processes, as far
 //! as nothing is in the way that a dead daemon left; then serve; then end what it left, and bind them
-//! now at the latest; then start the processes.
+//! now at the latest; then start the processes. From then on a changed configuration takes the place of the
+//! one that holds: see `reload`.
 
+pub mod activation;
 pub mod held;
 pub mod listener;
 pub mod lock;
@@ -14,16 +16,17 @@ pub mod port_owner;
 pub mod state_dir;
 pub mod state_place;
 
+mod doorway;
+mod front;
 mod local;
 mod logger;
+mod reload;
 mod signals;
+mod systemd;
 mod team;
+mod watcher;
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use bpm_actors::{
     leftovers,
@@ -31,22 +34,21 @@ use bpm_actors::{
     notify,
     reaper::{Reaper, floor::Floor, ledger::Ledger, limits::Limits},
 };
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, watch};
 
 use self::{
+    front::Front,
     held::{Held, HeldError, SocketFiles},
     listener::Listeners,
-    local::LocalSocket,
     lock::ProjectLock,
-    signals::Signals,
+    reload::{Reloader, Trigger},
+    signals::{Signals, Told},
     state_dir::StateDir,
-    team::Team,
+    systemd::ServiceManager,
+    team::{Desk, Team},
+    watcher::ConfigWatcher,
 };
-use crate::{
-    config::Config,
-    http::{self, Entrances, Token},
-    mcp,
-};
+use crate::{config::Config, http::Token, service::ReloadRequest};
 
 /// How long the last lines may take to be written when a reader is slow.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -62,6 +64,12 @@ pub enum DaemonError {
     /// The MCP port cannot be had.
     #[error(transparent)]
     Listen(#[from] listener::ListenError),
+    /// The sockets that systemd passes cannot be used.
+    #[error(transparent)]
+    Activation(#[from] activation::ActivationError),
+    /// An actor panicked; this is a fault of the daemon.
+    #[error("{0} ended because of a fault in the daemon")]
+    Fault(String),
     /// A socket of a process cannot be had.
     #[error(transparent)]
     Held(#[from] held::HeldError),
@@ -87,10 +95,22 @@ fn cannot(what: &'static str) -> impl FnOnce(io::Error) -> DaemonError {
 /// # Errors
 /// When the project is locked, a port taken, or the state folder of no use.
 pub fn run(config: Config) -> Result<(), DaemonError> {
+    // While there is one thread.
+    let passed = activation::take()?;
     // Before anything that is closed again; see there.
-    let _floor = Floor::lay().map_err(cannot("reserve descriptors for sockets"))?;
+    let _floor = lay_floor()?;
+    let moved = passed.as_ref().map(activation::moved).transpose();
+    let moved = moved.map_err(cannot("keep the sockets of systemd"))?;
+    drop(passed);
+    let _floor_below = lay_floor()?;
     let _lock = ProjectLock::acquire(&config.project_dir)?;
-    let listeners = listen(&config)?;
+    let listeners = match moved {
+        Some(passed) => {
+            activation::agree(&passed, config.mcp_port, &config.file)?;
+            passed
+        }
+        None => listen(&config)?,
+    };
     let state = StateDir::open(&config.project_dir)?;
     let token = config.token.then(|| state.token()).transpose()?;
     // What the daemon's own parent left open stays open here, but children do not inherit it.
@@ -106,6 +126,10 @@ pub fn run(config: Config) -> Result<(), DaemonError> {
     // A reader that is slower than this loses the last lines; they were stored.
     let _ = outputs.flush(LAST_LINES);
     served
+}
+
+fn lay_floor() -> Result<Floor, DaemonError> {
+    Floor::lay().map_err(cannot("reserve descriptors for sockets"))
 }
 
 async fn serve(
@@ -131,54 +155,66 @@ async fn serve(
         .max()
         .unwrap_or_default();
 
-    let (processes, file) = (config.processes.clone(), config.file.clone());
-    let url = format!("http://localhost:{}{}", listeners.port, mcp::PATH);
-    let (mut team, service) = Team::assemble(config, state, &url, &reaper, outputs);
+    let mut watcher = ConfigWatcher::of(&config.file);
+    let (configured, board) = watch::channel(Arc::default());
+    let (desk, mut requests) = mpsc::channel(1);
+    let desk = Desk {
+        configured: board,
+        reload: desk,
+    };
+    let (team, service) = Team::assemble(&config, state, desk, &reaper, outputs);
     // Who connects as soon as we say that we serve finds a queue to wait in. What an earlier daemon
     // left may still be in the way.
-    let early = match Held::bind(&processes, &file) {
+    let early = match Held::bind(&config.processes, &config.file) {
         Ok(held) => Some(held),
         Err(error) if may_pass(&error, &ledger, &project) => None,
         Err(error) => return Err(error.into()),
     };
-    let farewell = CancellationToken::new();
-    let local = bind_local(state);
-    let add = claude(&url, token.is_some().then(|| state.token_file()));
-    let entrances = Entrances {
-        tcp: listeners.sockets,
-        unix: local.as_ref().and_then(|local| local.listener().ok()),
-        token,
+    let told = service.clone();
+    let front = Front::open(listeners, service, token, state).map_err(cannot("serve MCP"))?;
+    let manager = ServiceManager::of_environment();
+    let mut reloader = Reloader {
+        config,
+        team,
+        front,
+        files: SocketFiles::default(),
+        state,
+        configured,
+        witness: Box::new(manager.clone()),
     };
-    let server = http::serve(entrances, service, farewell.clone()).map_err(cannot("serve MCP"))?;
-    let server = actix::spawn(server);
+    reloader.publish(None);
     // The server begins when it is polled, and the look for leftovers holds this thread for a moment.
     tokio::task::yield_now().await;
-    let socket = local.as_ref().map(LocalSocket::path);
-    if let Err(error) = state.write_daemon_file(&url, &project, socket) {
-        log::warn!("{error}; the project's own tools do not find this daemon");
-    }
-    log::info!("serving {url} for {}", project.display());
-    log::info!("to connect Claude Code: {add}");
+    reloader.tell_url();
 
-    let work = async {
-        end_leftovers(&ledger, &project, grace).await;
-        let held = match early {
-            Some(held) => held,
-            None => Held::bind(&processes, &file)?,
-        };
-        let held = hold(&mut team, held)?;
-        team.boot();
-        Ok(held)
+    let begun = tokio::select! {
+        begun = async {
+            end_leftovers(&ledger, &project, grace).await;
+            begin(&mut reloader, early)
+        } => begun.map(|()| Begun::Completely),
+        () = signals.next() => Ok(Begun::Partly),
     };
-    // The files of unix sockets are there until nobody is left who serves.
-    let begun: Result<Option<SocketFiles>, DaemonError> = tokio::select! {
-        begun = work => begun.map(Some),
-        () = signals.next() => Ok(None),
-    };
-    if let Ok(Some(_)) = &begun {
-        signals.next().await;
+    let mut fault = None;
+    if let Ok(Begun::Completely) = begun {
+        manager.ready();
+        actix::spawn(manager.clone().keep_informed(told));
+        // A task of its own: also the end gives signs of life.
+        let mut heart = actix::spawn(manager.clone().keep_alive(reloader.team.pulse()));
+        tokio::select! {
+            () = attend(&mut reloader, &mut signals, &mut watcher, &mut requests) => {}
+            gone = &mut heart => fault = gone.ok(),
+        }
     }
+    if let Some(gone) = &fault {
+        log::error!("{gone} ended because of a fault in the daemon, which cannot go on");
+    }
+    // Who still asks for a reload is told that there is none.
+    drop(requests);
+    manager.stopping();
     log::info!("shutting down");
+    let Reloader {
+        team, front, files, ..
+    } = reloader;
     tokio::select! {
         () = team.end() => {}
         () = hurry(&mut signals, &reaper) => log::warn!("a third signal: not waiting for those that are left"),
@@ -191,33 +227,70 @@ async fn serve(
     }
     // Also after a third signal: the pipes outlive those who printed.
     team.close_logs().await;
-    farewell.cancel();
-    let served = server.await;
+    let served = front.close().await;
+    // The files of unix sockets are there until nobody is left who serves.
+    drop(files);
+    manager.fall_silent();
     begun?;
-    match served {
-        Ok(Err(error)) => Err(cannot("serve MCP")(error)),
-        // It neither panics nor is cancelled; and at this point nothing is lost by it.
-        Ok(Ok(())) | Err(_) => Ok(()),
+    if let Some(gone) = fault {
+        return Err(DaemonError::Fault(gone));
     }
+    served.map_err(cannot("serve MCP"))
 }
 
-/// Listens for this user's own tools; without it they use the port.
-fn bind_local(state: &StateDir) -> Option<LocalSocket> {
-    let bound = LocalSocket::bind(state);
-    let warned =
-        bound.inspect_err(|problem| log::warn!("no unix socket for local tools: {problem}"));
-    warned.ok()
+/// How far the start came.
+enum Begun {
+    /// The processes were told to start.
+    Completely,
+    /// A signal came first.
+    Partly,
 }
 
-/// The command that connects Claude Code.
-fn claude(url: &str, token: Option<PathBuf>) -> String {
-    let add = format!("claude mcp add --transport http bpm {url}");
-    match token {
-        Some(file) => format!(
-            "{add} --header \"Authorization: Bearer $(cat '{}')\"",
-            file.display()
-        ),
-        None => add,
+/// Gives the processes what was bound for them, and starts them.
+fn begin(reloader: &mut Reloader<'_>, early: Option<Held>) -> Result<(), DaemonError> {
+    let Reloader {
+        config,
+        team,
+        files,
+        ..
+    } = reloader;
+    let held = match early {
+        Some(held) => held,
+        None => Held::bind(&config.processes, &config.file)?,
+    };
+    let doorways = team.open(&config.processes, held.bound);
+    team.hold(doorways.map_err(cannot("relay connections"))?);
+    files.extend(held.files);
+    team.boot();
+    Ok(())
+}
+
+/// Reloads the configuration whenever there is reason to, until a signal ends the daemon.
+async fn attend(
+    reloader: &mut Reloader<'_>,
+    signals: &mut Signals,
+    watcher: &mut ConfigWatcher,
+    requests: &mut mpsc::Receiver<ReloadRequest>,
+) {
+    // It may have been changed after it was read and before it was watched.
+    if reloader.is_automatic() {
+        _ = reloader.reload(Trigger::File).await;
+    }
+    loop {
+        // What is wrong is in the log and in the status.
+        tokio::select! {
+            told = signals.any() => match told {
+                Told::End => return,
+                Told::Reload => _ = reloader.reload(Trigger::Order).await,
+            },
+            Some(ReloadRequest { answer }) = requests.recv() => {
+                // Who asked may have given up.
+                _ = answer.send(reloader.reload(Trigger::Order).await);
+            }
+            () = watcher.changed() => if reloader.is_automatic() {
+                _ = reloader.reload(Trigger::File).await;
+            },
+        }
     }
 }
 
@@ -242,12 +315,6 @@ fn listen(config: &Config) -> Result<Listeners, DaemonError> {
 fn may_pass(problem: &HeldError, ledger: &Path, project: &Path) -> bool {
     let owner = problem.owner();
     owner.is_some_and(|owner| !owner.is_none_of(&leftovers::pids(ledger, project)))
-}
-
-/// Gives the processes what was bound for them.
-fn hold(team: &mut Team, held: Held) -> Result<SocketFiles, DaemonError> {
-    team.hold(held.bound).map_err(cannot("relay connections"))?;
-    Ok(held.files)
 }
 
 async fn end_leftovers(ledger: &Path, project: &Path, grace: Duration) {

@@ -1,29 +1,38 @@
-//! The signals that end the daemon.
+//! The signals that the daemon is told something with.
 
 use std::{fs, io};
 
 use futures_util::{StreamExt, stream::SelectAll};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// What a signal says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The daemon is to end.
+    End,
+    /// It is to read its configuration again.
+    Reload,
+}
+
 type Arrivals = SelectAll<futures_util::stream::BoxStream<'static, ()>>;
 
-/// SIGTERM, SIGINT, SIGQUIT and, unless `nohup` had it ignored, SIGHUP: none of them may leave
-/// children behind.
+/// SIGTERM, SIGINT and SIGQUIT, which end the daemon, and SIGHUP, which makes it read its configuration
+/// again, unless `nohup` had it ignored.
 pub(super) struct Signals {
     arrivals: Arrivals,
+    hangups: Option<Signal>,
 }
 
 impl Signals {
     /// Takes them over from now on.
     pub(super) fn listen() -> io::Result<Self> {
-        let mut kinds = vec![
+        let kinds = [
             SignalKind::terminate(),
             SignalKind::interrupt(),
             SignalKind::quit(),
         ];
-        if !is_ignored(SignalKind::hangup()) {
-            kinds.push(SignalKind::hangup());
-        }
+        let hangup = SignalKind::hangup();
+        let hangups = (!is_ignored(hangup)).then(|| signal(hangup)).transpose()?;
         let signals: Result<Vec<Signal>, _> = kinds.into_iter().map(signal).collect();
         let arrivals = signals?.into_iter().map(|signal| {
             futures_util::stream::unfold(signal, |mut signal| async move {
@@ -33,13 +42,29 @@ impl Signals {
         });
         Ok(Self {
             arrivals: arrivals.collect(),
+            hangups,
         })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next one that ends the daemon.
     pub(super) async fn next(&mut self) {
         // It has no end: a stream of signals goes on as long as the process does.
         let _ = self.arrivals.next().await;
+    }
+
+    /// Waits for the next one of any kind.
+    pub(super) async fn any(&mut self) -> Told {
+        let hangup = async {
+            match &mut self.hangups {
+                Some(hangups) => hangups.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = self.arrivals.next() => Told::End,
+            _ = hangup => Told::Reload,
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use serde::Serialize;
 pub(crate) enum Code {
     /// Something about the request is wrong; the message says what would be right.
     BadRequest,
+    /// The configuration is wrong, or asks for a port that cannot be had; nothing was changed.
+    ConfigInvalid,
     /// The token is missing, or another one.
     Unauthorized,
     /// The door was closed.
@@ -31,7 +33,7 @@ pub(crate) enum Code {
 impl Code {
     fn status(self) -> StatusCode {
         match self {
-            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::BadRequest | Self::ConfigInvalid => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::UnknownProcess | Self::NoSuchLog | Self::NotFound => StatusCode::NOT_FOUND,

@@ -25,7 +25,7 @@ failed. To wait, call `wait_for` (ready, exit, log, build) instead of asking aga
 If `restart` answers `building`, time ran out and it goes on: `wait_for` ready. After a crash in dev \
 mode the process waits so that you can look; `restart` acts at once. `stop` ends a process until \
 `start` or `restart`; a restart needs no stop. `process` may be left out when there is only one. \
-`.mcp-run` is read when the daemon starts: ask the user to start it again after a change there.";
+A valid change of `.mcp-run` takes effect by itself; get_status has `config_error` if it is wrong.";
 
 /// The instructions for these processes.
 pub(super) fn instructions(project: &str, names: &Names) -> String {

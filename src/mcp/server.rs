@@ -83,9 +83,7 @@ impl Server {
             .build();
         let name = Implementation::new("background-process-manager", service.version())
             .with_title("Background process manager");
-        let config = ServerConfig::new(capabilities)
-            .with_server_info(name)
-            .with_instructions(instructions(service.project(), &service.names()));
+        let config = ServerConfig::new(capabilities).with_server_info(name);
         Self {
             service,
             status,
@@ -229,7 +227,10 @@ fn structured(text: String, report: &impl Serialize, is_error: bool) -> CallTool
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        self.config.as_ref().clone()
+        // A reload may have changed the processes.
+        let service = &self.service;
+        let instructions = instructions(service.project(), &service.names());
+        ServerConfig::clone(&self.config).with_instructions(instructions)
     }
 
     async fn list_tools(
@@ -247,7 +248,8 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         only_page(page)?;
-        let all = addresses::list(&self.processes());
+        let processes = self.service.processes();
+        let all = addresses::list(&resources::borrowed(&processes));
         Ok(ListResourcesResult::with_all_items(all))
     }
 

@@ -79,10 +79,10 @@ impl Service {
             query,
         } = question;
         let members = self.named(&processes)?;
-        let asked = members.iter().copied().filter(|it| has_logs(it, kind));
-        let asked: Vec<&Member> = asked.collect();
-        let names = |members: &[&Member]| members.iter().map(|it| it.name.clone()).collect();
-        let answer = |members: &[&Member], finding| LogAnswer {
+        let asked = members.iter().filter(|it| has_logs(it, kind)).cloned();
+        let asked: Vec<Member> = asked.collect();
+        let names = |members: &[Member]| members.iter().map(|it| it.name.clone()).collect();
+        let answer = |members: &[Member], finding| LogAnswer {
             processes: names(members),
             kind,
             finding,
@@ -168,19 +168,20 @@ impl Service {
     }
 
     /// The processes with these names, in the order of the file; all where none is named.
-    fn named(&self, names: &[String]) -> Result<Vec<&Member>, ServiceError> {
+    fn named(&self, names: &[String]) -> Result<Vec<Member>, ServiceError> {
+        let members = &self.configured().members;
         if names.is_empty() {
-            return match self.members() {
+            return match members.as_slice() {
                 [] => Err(ServiceError::WhichProcess {
                     known: self.names(),
                 }),
-                members => Ok(members.iter().collect()),
+                members => Ok(members.to_vec()),
             };
         }
         let named = names.iter().map(|name| self.member(Some(name)));
-        let named: Vec<&Member> = named.collect::<Result<_, _>>()?;
+        let named: Vec<Member> = named.collect::<Result<_, _>>()?;
         let is_named = |member: &&Member| named.iter().any(|it| it.name == member.name);
-        Ok(self.members().iter().filter(is_named).collect())
+        Ok(members.iter().filter(is_named).cloned().collect())
     }
 }
 

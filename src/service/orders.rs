@@ -1,7 +1,7 @@
 //! `restart`, `start` and `stop`: the order goes to the process's actor, the wait for its outcome
 //! stays here.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bpm_actors::{
     ids::ProcessName,
@@ -41,7 +41,7 @@ impl Service {
         patience: Duration,
         progress: &mut P,
     ) -> Result<RestartReport, ServiceError> {
-        let member = self.member(process)?;
+        let member = &self.member(process)?;
         let began = Instant::now();
         let until = began + patience;
         let mut outcome = std::pin::pin!(outcome(order, member, until));
@@ -71,9 +71,6 @@ async fn outcome(
     member: &Member,
     until: Instant,
 ) -> Result<RestartReport, ServiceError> {
-    let silent = || ServiceError::ProcessSilent {
-        process: member.name.clone(),
-    };
     // A task of its own: actix throws a message away whose sender has gone before it is handled, and
     // neither a client that hangs up nor a patience that ends takes an order back.
     let given = match order {
@@ -87,7 +84,9 @@ async fn outcome(
     };
     match given.await {
         Ok(Ok(Ok(pending))) => {
-            let mut report = pending.await.map_err(|_| silent())?;
+            let Ok(mut report) = pending.await else {
+                return gone(order, member);
+            };
             // The actor knows no files.
             member.refresh().await;
             report.behind = report.behind.or(member.report(Instant::now()).behind);
@@ -97,7 +96,7 @@ async fn outcome(
             let report = member.board.borrow().report(Instant::now());
             Ok(refused(order, &report))
         }
-        Ok(Err(_)) | Err(_) => Err(silent()),
+        Ok(Err(_)) | Err(_) => gone(order, member),
     }
 }
 
@@ -149,6 +148,24 @@ fn unfinished(order: Order, member: &Member, now: &ProcessReport) -> RestartRepo
         "{doing} goes on; call get_status for what came of it, or wait_for until it is ready{cargo}"
     );
     without_outcome(now, Outcome::Building, next)
+}
+
+/// The answer where the actor is gone.
+fn gone(order: Order, member: &Member) -> Result<RestartReport, ServiceError> {
+    let last = Arc::clone(&*member.board.borrow());
+    if !last.is_removed() {
+        return Err(ServiceError::ProcessSilent {
+            process: member.name.clone(),
+        });
+    }
+    let next = "its entry was removed from .mcp-run; get_status shows the processes that there are";
+    let report = without_outcome(
+        &last.report(Instant::now()),
+        Outcome::Stopped,
+        next.to_owned(),
+    );
+    let ok = matches!(order, Order::Stop(_));
+    Ok(RestartReport { ok, ..report })
 }
 
 /// The answer of a daemon that takes no more orders.

@@ -32,7 +32,8 @@ pub struct ProcessUsage {
 impl Service {
     /// What the processes use. Read when it is asked for, on a thread that may block.
     pub async fn usage(&self) -> UsageReport {
-        let leaders = self.members().iter().map(|member| {
+        let configured = self.configured();
+        let leaders = configured.members.iter().map(|member| {
             let leaders = member.board.borrow().leaders();
             (member.name.to_string(), leaders)
         });

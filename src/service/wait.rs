@@ -65,6 +65,7 @@ fn look(member: &Member) -> Sight {
         report: member.report(now),
         unbuilt: shown.unbuilt(now),
         is_ending: shown.is_ending(),
+        is_removed: shown.is_removed(),
     }
 }
 
@@ -84,7 +85,7 @@ impl Service {
         patience: Duration,
         progress: &mut P,
     ) -> Result<WaitReport, ServiceError> {
-        let member = self.member(process)?;
+        let member = &self.member(process)?;
         let began = Instant::now();
         let deadline = began + patience;
         let mut board = member.board.clone();
@@ -146,6 +147,9 @@ impl Service {
                     return done(verdict, line).await;
                 }
                 changed = board.changed() => if changed.is_err() {
+                    if look().is_removed {
+                        return done(Verdict::Unmet(Unmet::Removed), None).await;
+                    }
                     if sight.is_ending {
                         return done(Verdict::Unmet(Unmet::ShuttingDown), None).await;
                     }

@@ -93,6 +93,42 @@ fn swaps_lose_nobody(way: Way, kind: Kind, ready: &str, count: u32) {
     });
 }
 
+#[test]
+fn changed_environments_lose_nobody_who_comes_to_handed_sockets_and_nothing_is_built() {
+    changed_environments_lose_nobody(Way::Held);
+}
+
+#[test]
+fn changed_environments_lose_nobody_who_comes_to_the_relay_and_nothing_is_built() {
+    changed_environments_lose_nobody(Way::Relayed);
+}
+
+#[track_caller]
+fn changed_environments_lose_nobody(way: Way) {
+    let stage = Stage::new(way, Kind::Rust, "", ASKED);
+    let (daemon, load) = stage.open(LONG);
+    let first = daemon.process("main");
+    let config = stage.project.read(".mcp-run");
+    let mut before = first["run"].clone();
+    for round in 0..10 {
+        let changed = config.replace("env = {", &format!("env = {{ ROUND = \"{round}\","));
+        stage.project.file(".mcp-run", &changed);
+        let now = daemon.until("main", "a newer run", |now| {
+            now["run"].as_u64() > before.as_u64() && now["state"] == "running"
+        });
+        before = now["run"].clone();
+        load.meets(pid_in(&now));
+        load.goes_on();
+    }
+    let tally = load.end();
+    tally.lost_nobody();
+    tally.has_survivors();
+    let last = daemon.process("main");
+    assert_eq!(last["crashes"], 0, "{last}");
+    assert_eq!(last["last_build"], first["last_build"], "{last}");
+    is_alone(&daemon, pid_in(&last));
+}
+
 /// How many descriptors the daemon has open.
 fn descriptors(daemon: &Daemon) -> usize {
     let open = fs::read_dir(format!("/proc/{}/fd", daemon.pid()));

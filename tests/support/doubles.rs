@@ -12,7 +12,9 @@ use actix::{
     dev::{MessageResponse, OneshotSender},
     prelude::*,
 };
-use background_process_manager::service::{FollowPorts, Freshness, Member, Order, Parts, Service};
+use background_process_manager::service::{
+    Configured, FollowPorts, Freshness, Member, Order, Parts, Service,
+};
 use bpm_actors::{
     artifact::{DescribeDiagnosis, Diagnosis, Diagnostic, KnownDiagnosis, WhichBuild},
     events::Events,
@@ -31,7 +33,7 @@ use bpm_actors::{
     spec::{Mode, ProcessType},
 };
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     time::Instant,
 };
 
@@ -447,8 +449,13 @@ impl Cast {
         let service = Service::new(Parts {
             project_dir: PathBuf::from("/home/u/ganbot"),
             version: "0.1.0".to_owned(),
-            url: "http://localhost:3001/mcp".to_owned(),
-            members,
+            configured: Configured {
+                members,
+                url: "http://localhost:3001/mcp".to_owned(),
+                error: None,
+            }
+            .fixed(),
+            reload: mpsc::channel(1).0,
             logs: logs.clone().recipient(),
             lines: logs.clone().recipient(),
             diagnoses: logs.clone().recipient(),

@@ -42,7 +42,7 @@ pub(crate) async fn compile(
     mode: Mode,
     mut evaluation: Evaluation,
 ) -> Done {
-    let cwd = &job.customer.spec.cwd;
+    let cwd = &job.spec().cwd;
     let variables = job.shop.base.with(&evaluation.changes);
     let tool = match cargo::find(variables, cwd) {
         Ok(tool) => tool,
@@ -151,14 +151,14 @@ enum Unusable {
 
 impl CargoRun<'_> {
     fn process(&self) -> &ProcessName {
-        &self.job.customer.spec.name
+        &self.job.spec().name
     }
 
     fn launch(&self, program: &Path, args: Vec<std::ffi::OsString>) -> Launch {
         Launch {
             program: program.to_owned(),
             args,
-            cwd: self.job.customer.spec.cwd.clone(),
+            cwd: self.job.spec().cwd.clone(),
             environment: self.tool.variables.clone().into_iter().collect(),
             marker: Marker {
                 process: self.process().clone(),
@@ -237,7 +237,7 @@ impl CargoRun<'_> {
                 }
             }
         } else if !diagnostics.has_errors() {
-            let cwd = &self.job.customer.spec.cwd;
+            let cwd = &self.job.spec().cwd;
             diagnostics.note_complaint(told.complaint.into_error(told.exit, cwd, project));
         }
         Verdict {
@@ -278,6 +278,7 @@ impl CargoRun<'_> {
             environment: self.job.environment(evaluation, variables),
             // Broken off only when the daemon ends.
             sources: sources.unwrap_or_default(),
+            spec: Arc::clone(self.job.spec()),
         })
     }
 

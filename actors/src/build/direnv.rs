@@ -97,7 +97,7 @@ pub(crate) struct Evaluation {
 /// # Errors
 /// When direnv is missing, refuses, fails, takes too long, or is not understood.
 pub(crate) async fn evaluate(job: &Job) -> Result<Evaluation, DirenvError> {
-    let spec = &job.customer.spec;
+    let spec = job.spec();
     let Some(envrc) = watches::nearest_envrc(&spec.cwd) else {
         return Ok(Evaluation::default());
     };

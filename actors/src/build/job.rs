@@ -30,7 +30,7 @@ use crate::{
     children::{Launch, SpawnError, TreeId},
     ids::{BuildId, JobId, ProcessName, Sequence},
     logs::{Append, BuildEnded, BuildEnding, OpenLog},
-    spec::{CargoTarget, CommandLine, Program, Project},
+    spec::{CargoTarget, CommandLine, ProcessSpec, Program, Project},
 };
 
 /// What came of a job that nobody cancelled.
@@ -172,10 +172,19 @@ impl Job {
         }
     }
 
+    /// What the job is about: an artifact that is used again is used as it was, whatever the
+    /// configuration says now.
+    pub(crate) fn spec(&self) -> &Arc<ProcessSpec> {
+        match &self.work {
+            Work::Reuse(artifact) => &artifact.spec,
+            Work::Compile(_) => &self.customer.spec,
+        }
+    }
+
     /// What this job must wait for. Some calls of stat and nothing else: a crashed process is
     /// started again only after this.
     pub(crate) fn need(&self) -> Need {
-        let cwd = &self.customer.spec.cwd;
+        let cwd = &self.spec().cwd;
         if let Work::Reuse(artifact) = &self.work
             && !is_lost(artifact)
             && is_fresh(&artifact.environment, cwd)
@@ -193,7 +202,7 @@ impl Job {
     }
 
     fn plan(&self) -> Plan<'_> {
-        match (&self.work, &self.customer.spec.program) {
+        match (&self.work, &self.spec().program) {
             (_, Program::Npm(line) | Program::Command(line)) => Plan::Resolve(line),
             (Work::Reuse(artifact), Program::Rust(_)) if !is_lost(artifact) => {
                 Plan::Again(artifact)
@@ -264,7 +273,7 @@ impl Job {
 
     fn resolved(&self, line: &CommandLine, mut evaluation: Evaluation) -> Outcome {
         self.require_cwd()?;
-        let spec = &self.customer.spec;
+        let spec = self.spec();
         let said = mem::take(&mut evaluation.said);
         let environment = self.environment(evaluation, CargoVariables::default());
         let run = self.shop.base.of_run(&environment, &spec.env);
@@ -276,6 +285,7 @@ impl Job {
             program: program.map_err(|e| failure(&e))?,
             environment,
             sources: Sources::default(),
+            spec: Arc::clone(spec),
         };
         Ok(unbuilt(artifact, said))
     }
@@ -296,7 +306,7 @@ impl Job {
 
     /// A missing folder would otherwise be reported as a missing program.
     fn require_cwd(&self) -> Result<(), BuildFailure> {
-        let spec = &self.customer.spec;
+        let spec = self.spec();
         if spec.cwd.is_dir() {
             return Ok(());
         }
@@ -320,7 +330,7 @@ impl Job {
     /// What the process is known to have before this build; `None` if it has no build before, or
     /// nobody remembers it.
     pub(crate) async fn known(&self, before: BuildId) -> Option<Arc<Known>> {
-        let process = &self.customer.spec.name;
+        let process = &self.spec().name;
         let known = self.shop.known.borrow().get(process).cloned();
         if known.is_some() {
             return known;
@@ -340,7 +350,7 @@ impl Job {
     pub(crate) fn close_log(&self, ending: BuildEnding) -> Option<BuildId> {
         let build = self.open.take()?;
         self.shop.log.ended.do_send(BuildEnded {
-            process: self.customer.spec.name.clone(),
+            process: self.spec().name.clone(),
             build,
             ending,
         });
@@ -353,7 +363,7 @@ impl Job {
         let trees = nursery.at_work(&self.trees.borrow());
         nursery.end(&trees).await;
         if let Some(build) = self.close_log(BuildEnding::Cancelled) {
-            log::info!("{}: build {build} cancelled", self.customer.spec.name);
+            log::info!("{}: build {build} cancelled", self.spec().name);
         }
     }
 }

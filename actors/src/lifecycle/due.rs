@@ -5,7 +5,10 @@ use std::mem;
 use tokio::time::Instant;
 
 use super::{Effect, Lifecycle, Next, PASSING, Run, Serving, State, Verdict};
-use crate::spec::{Overlap, Readiness};
+use crate::{
+    artifact::Artifact,
+    spec::{Overlap, Readiness},
+};
 
 impl Lifecycle {
     /// When [`Event::Deadline`](super::Event::Deadline) is due.
@@ -25,22 +28,24 @@ impl Lifecycle {
             self.pressing(),
             state,
             served.and_then(|run| run.hung_at),
-            served.and_then(|run| self.settles(run)),
+            served.and_then(Self::settles),
         ];
         due.into_iter().flatten().min()
     }
 
     /// When a run becomes ready by its mere life.
-    fn settles(&self, run: &Run) -> Option<Instant> {
-        match (run.ready_at, &self.spec.readiness) {
+    fn settles(run: &Run) -> Option<Instant> {
+        match (run.ready_at, &run.artifact.spec.readiness) {
             (None, Readiness::Settle(time)) => Some(run.since + *time),
             _ => None,
         }
     }
 
-    /// Whether a child may start now.
-    fn place_is_free(&self) -> bool {
-        self.leaving.is_empty() || self.spec.sockets.overlap() == Overlap::Beside
+    /// Whether a child of this may start now.
+    fn has_place_for(&self, artifact: &Artifact) -> bool {
+        let beside = |overlap| overlap == Overlap::Beside;
+        self.leaving.iter().all(|it| beside(it.overlap))
+            && (self.leaving.is_empty() || beside(artifact.spec.sockets.overlap()))
     }
 
     pub(super) fn advance(&mut self, now: Instant, effects: &mut Vec<Effect>) {
@@ -55,10 +60,12 @@ impl Lifecycle {
         match &self.state {
             State::Proving { run, until, .. } if *until <= now => {
                 // One that an event found ready is not here any more.
-                let run = run.id;
-                match self.spec.readiness {
+                match run.artifact.spec.readiness {
                     Readiness::Settle(_) => self.proved(now, effects),
-                    Readiness::Probe { .. } => self.not_ready(run, now, effects),
+                    Readiness::Probe { .. } => {
+                        let run = run.clone();
+                        self.not_ready(&run, now, effects);
+                    }
                 }
             }
             State::BackingOff { until, then } if *until <= now => {
@@ -67,27 +74,30 @@ impl Lifecycle {
             }
             _ => {}
         }
-        let free = self.place_is_free();
         match mem::replace(&mut self.state, PASSING) {
             State::Stopping {
                 next: Next::Prove(artifact, trial),
-            } if free => self.prove(artifact, trial, None, now, effects),
+            } if self.has_place_for(&artifact) => self.prove(artifact, trial, None, now, effects),
             State::Stopping {
                 next: Next::Stopped(mode),
             } if self.leaving.is_empty() => {
                 self.state = State::Stopped { mode };
                 self.answer_stops(Verdict::Stopped, effects);
             }
-            State::Stopping { next: Next::Gone } if self.leaving.is_empty() => {
-                self.state = State::Gone;
+            State::Stopping {
+                next: Next::Gone(end),
+            } if self.leaving.is_empty() => {
+                self.state = State::Gone(end);
+                // Where it was removed: it is stopped now, which is what they wanted.
+                self.answer_stops(Verdict::Stopped, effects);
                 effects.push(Effect::Gone);
             }
             State::Building { job, work, serving } => {
                 let serving = match serving {
-                    Serving::InHand(artifact) if free => {
+                    Serving::InHand(artifact) if self.has_place_for(&artifact) => {
                         Serving::Current(self.launch(artifact, now, effects))
                     }
-                    Serving::Awaited(artifact) if free => {
+                    Serving::Awaited(artifact) if self.has_place_for(&artifact) => {
                         Serving::StandIn(self.launch(artifact, now, effects))
                     }
                     other => other,

@@ -1,13 +1,15 @@
 //! What happens to a process, and what its machine answers.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
-use super::state::Failure;
+use super::state::{End, Failure};
 use crate::{
     artifact::{Artifact, Work},
     exit::Exit,
     ids::{JobId, RunId, Ticket},
-    spec::Mode,
+    spec::{Change, Mode, ProcessSpec},
 };
 
 /// What happens to a process.
@@ -91,6 +93,15 @@ pub enum Event {
     },
     /// The alarm rang, or time passed.
     Deadline,
+    /// Its entry in the configuration was changed.
+    Replace {
+        /// The new one.
+        spec: Arc<ProcessSpec>,
+        /// What it takes until that is true of what runs.
+        change: Change,
+    },
+    /// The configuration does not name it any more.
+    Remove,
     /// The daemon ends.
     Shutdown,
 }
@@ -235,6 +246,17 @@ pub enum Verdict {
     Stopped,
     /// A later order took its place.
     Superseded,
+    /// The configuration does not name it any more.
+    Removed,
     /// The daemon ends.
     ShuttingDown,
+}
+
+impl From<End> for Verdict {
+    fn from(end: End) -> Self {
+        match end {
+            End::Shutdown => Self::ShuttingDown,
+            End::Removed => Self::Removed,
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What becomes of builds and runs.
 
-use std::{mem, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::{
     artifact::{Artifact, Work},
     exit::Exit,
     ids::{JobId, RunId},
-    spec::{Mode, Overlap, Readiness},
+    spec::{Mode, Overlap},
 };
 
 impl Lifecycle {
@@ -23,13 +23,21 @@ impl Lifecycle {
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        let Some((_, serving)) = self.take_build(job) else {
+        let Some((work, serving)) = self.take_build(job) else {
             return;
         };
+        let artifact = match work {
+            // Whatever the configuration says of its start was changed meanwhile without a new build.
+            Work::Compile(_) => artifact.with(&self.spec),
+            Work::Reuse(_) if artifact.spec.runs_like(&self.spec) => artifact.with(&self.spec),
+            Work::Reuse(_) => artifact,
+        };
         let current = serving.into_run();
-        match (self.spec.sockets.overlap(), current) {
+        match (artifact.spec.sockets.overlap(), current) {
             // One that was never ready is nothing to go back to.
-            (Overlap::Beside, Some(old)) if old.ready_at.is_some() => {
+            (Overlap::Beside, Some(old))
+                if old.ready_at.is_some() && old.overlap() == Overlap::Beside =>
+            {
                 self.prove(artifact, Trial::Newest, Some(old), now, effects);
             }
             (_, old) => {
@@ -49,16 +57,20 @@ impl Lifecycle {
             return;
         };
         match (serving, work) {
-            (Serving::Current(run) | Serving::StandIn(run), _) => self.resume(run, Trial::Newest),
+            (Serving::Current(run) | Serving::StandIn(run), _) => {
+                self.resume(run, Trial::Newest);
+            }
             (Serving::InHand(artifact) | Serving::Awaited(artifact), _) => {
+                let artifact = self.renewed(artifact);
                 self.state = State::Stopping {
                     next: Next::Prove(artifact, Trial::Newest),
                 };
             }
             (Serving::Nobody, work) => {
-                if let (Some(good), Work::Compile(_)) = (&self.good, &work) {
+                if let (Some(good), Work::Compile(_)) = (self.good().cloned(), &work) {
+                    let artifact = self.renewed(good);
                     self.state = State::Stopping {
-                        next: Next::Prove(good.artifact.clone(), Trial::Newest),
+                        next: Next::Prove(artifact, Trial::Newest),
                     };
                 } else {
                     self.row
@@ -68,6 +80,7 @@ impl Lifecycle {
             }
         }
         self.answer_all(Verdict::BuildFailed, effects);
+        self.catch_up(now, effects);
     }
 
     /// Starts a child that has to prove itself.
@@ -80,7 +93,7 @@ impl Lifecycle {
         effects: &mut Vec<Effect>,
     ) {
         let run = self.launch(artifact, now, effects);
-        let until = self.proof_ends(&run);
+        let until = run.proof_ends();
         self.state = State::Proving {
             run,
             until,
@@ -97,6 +110,9 @@ impl Lifecycle {
         effects: &mut Vec<Effect>,
     ) -> Run {
         let id = self.runs.next();
+        if artifact.spec.runs_like(&self.spec) {
+            self.tried = Arc::clone(&self.spec);
+        }
         effects.push(Effect::Start {
             run: id,
             artifact: artifact.clone(),
@@ -108,14 +124,6 @@ impl Lifecycle {
             ready_at: None,
             hung_at: None,
         }
-    }
-
-    fn proof_ends(&self, run: &Run) -> Instant {
-        run.since
-            + match self.spec.readiness {
-                Readiness::Settle(time) => time,
-                Readiness::Probe { timeout, .. } => timeout,
-            }
     }
 
     /// A probe found a run ready.
@@ -141,8 +149,7 @@ impl Lifecycle {
                 return;
             }
         };
-        run.ready_at = Some(now);
-        run.hung_at = self.spec.watchdog.map(|time| now + time);
+        run.found_ready(now);
         let (debut, verdict) = match (&trial, &old) {
             (Trial::Fallback(failure), _) => (Debut::Fallback, Verdict::RolledBack(*failure)),
             (Trial::Newest, Some(old)) => (Debut::Swapped(old.id), Verdict::Swapped),
@@ -160,11 +167,10 @@ impl Lifecycle {
 
     /// A run gave a sign of life.
     pub(super) fn alive(&mut self, id: RunId, now: Instant) {
-        let watchdog = self.spec.watchdog;
         if let Some(run) = self.served_by().filter(|run| run.id == id)
             && run.hung_at.is_some()
         {
-            run.hung_at = watchdog.map(|time| now + time);
+            run.hung_at = run.artifact.spec.watchdog.map(|time| now + time);
         }
     }
 
@@ -192,9 +198,12 @@ impl Lifecycle {
     ) {
         if self.is_leaving(run) {
             effects.push(Effect::Stopped { run, exit });
-        } else if self.staying().any(|staying| staying.id == run) {
+            return;
+        }
+        let staying = self.staying().find(|it| it.id == run);
+        if let Some(overlap) = staying.map(Run::overlap) {
             effects.push(Effect::Crashed { run, exit });
-            self.bury(run, effects);
+            self.bury(run, overlap, effects);
             let cause = FailureCause::Exited(exit);
             self.lost(Failure { run, cause }, now, effects);
         }
@@ -209,10 +218,10 @@ impl Lifecycle {
     }
 
     /// The run under proof was not ready in time.
-    pub(super) fn not_ready(&mut self, run: RunId, now: Instant, effects: &mut Vec<Effect>) {
-        effects.push(Effect::NotReady { run });
+    pub(super) fn not_ready(&mut self, run: &Run, now: Instant, effects: &mut Vec<Effect>) {
+        effects.push(Effect::NotReady { run: run.id });
         self.leave(run, now, effects);
-        let cause = FailureCause::NotReady;
+        let (run, cause) = (run.id, FailureCause::NotReady);
         self.lost(Failure { run, cause }, now, effects);
     }
 
@@ -333,7 +342,7 @@ impl Lifecycle {
         self.state = if run.ready_at.is_some() {
             State::Running { run }
         } else {
-            let until = self.proof_ends(&run);
+            let until = run.proof_ends();
             State::Proving {
                 run,
                 until,

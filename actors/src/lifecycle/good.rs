@@ -14,12 +14,12 @@ use crate::{artifact::Artifact, spec::Readiness};
 impl Lifecycle {
     /// Takes down what the mere passing of time has proved until `now` of the run that serves.
     pub(super) fn note_proof(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let settle = match self.spec.readiness {
-            Readiness::Settle(time) => Some(time),
-            Readiness::Probe { .. } => None,
-        };
         let Some(run) = self.served_by() else {
             return;
+        };
+        let settle = match run.artifact.spec.readiness {
+            Readiness::Settle(time) => Some(time),
+            Readiness::Probe { .. } => None,
         };
         if let (None, Some(settle)) = (run.ready_at, settle)
             && run.since + settle <= now
@@ -58,12 +58,10 @@ impl Lifecycle {
 
     /// The run that serves became ready while something else is under way.
     pub(super) fn found_ready(&mut self, at: Instant, effects: &mut Vec<Effect>) {
-        let hung_at = self.spec.watchdog.map(|time| at + time);
         let Some(run) = self.served_by() else {
             return;
         };
-        run.ready_at = Some(at);
-        run.hung_at = hung_at;
+        run.found_ready(at);
         let (id, artifact) = (run.id, run.artifact.clone());
         self.note_ready(&artifact);
         effects.push(Effect::Ready {

@@ -6,7 +6,10 @@ use super::{
     Effect, KillReason, Lifecycle, Run,
     state::{Leaving, Patience},
 };
-use crate::{ids::RunId, spec::Sockets};
+use crate::{
+    ids::RunId,
+    spec::{Overlap, Sockets},
+};
 
 /// How many replaced children may serve the connections that they have; the oldest goes first. Far
 /// more than anybody needs who waits for his restarts: connections are cut only to save the machine.
@@ -14,29 +17,36 @@ pub(super) const MOST_DRAINING: usize = 64;
 
 impl Lifecycle {
     /// Tells a child to end.
-    pub(super) fn leave(&mut self, run: RunId, now: Instant, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Terminate { run });
-        let patience = Patience::Until(now + self.spec.stop_grace);
-        self.leaving.push(Leaving { run, patience });
+    pub(super) fn leave(&mut self, run: &Run, now: Instant, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Terminate { run: run.id });
+        self.leaving.push(Leaving {
+            run: run.id,
+            patience: Patience::Until(now + self.spec.stop_grace),
+            overlap: run.overlap(),
+        });
     }
 
     /// Lets a child go that was replaced: it first serves the connections that it has.
     pub(super) fn part(&mut self, run: &Run, now: Instant, effects: &mut Vec<Effect>) {
-        let run = run.id;
+        let (overlap, sockets) = (run.overlap(), &run.artifact.spec.sockets);
         let until = now + self.spec.drain;
-        let patience = match self.spec.sockets {
+        let patience = match sockets {
             Sockets::Own => return self.leave(run, now, effects),
             // Only its own end keeps it from accepting more.
             Sockets::Held { .. } => {
-                effects.push(Effect::Terminate { run });
+                effects.push(Effect::Terminate { run: run.id });
                 Patience::Until(until)
             }
             Sockets::Relayed { .. } => {
-                effects.push(Effect::Drain { run });
+                effects.push(Effect::Drain { run: run.id });
                 Patience::Draining(until)
             }
         };
-        self.leaving.push(Leaving { run, patience });
+        self.leaving.push(Leaving {
+            run: run.id,
+            patience,
+            overlap,
+        });
         let draining = |leaving: &&Leaving| matches!(leaving.patience, Patience::Draining(_));
         let mut others = self.leaving.iter().filter(draining);
         let oldest = others.next().map(|leaving| leaving.run);
@@ -58,7 +68,7 @@ impl Lifecycle {
     }
 
     /// A leader died that was not told to: the rest of its tree is killed at once.
-    pub(super) fn bury(&mut self, run: RunId, effects: &mut Vec<Effect>) {
+    pub(super) fn bury(&mut self, run: RunId, overlap: Overlap, effects: &mut Vec<Effect>) {
         effects.push(Effect::Kill {
             run,
             why: KillReason::LeaderDied,
@@ -66,6 +76,7 @@ impl Lifecycle {
         self.leaving.push(Leaving {
             run,
             patience: Patience::Ended,
+            overlap,
         });
     }
 

@@ -5,7 +5,7 @@ use std::mem;
 use tokio::time::Instant;
 
 use super::{
-    Effect, Lifecycle, Next, PASSING, Serving, State, Verdict, Wanted, answer, state::Patience,
+    Effect, End, Lifecycle, Next, PASSING, Serving, State, Verdict, Wanted, answer, state::Patience,
 };
 use crate::{
     artifact::Work,
@@ -37,8 +37,8 @@ impl Lifecycle {
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        if self.is_ending() {
-            effects.push(answer(ticket, Verdict::ShuttingDown));
+        if let Some(end) = self.end_of_all() {
+            effects.push(answer(ticket, end.into()));
             return;
         }
         self.waiting.push(ticket);
@@ -55,9 +55,10 @@ impl Lifecycle {
     pub(super) fn start(&mut self, ticket: Ticket, now: Instant, effects: &mut Vec<Effect>) {
         match &mut self.state {
             State::Running { .. } => effects.push(answer(ticket, Verdict::Running)),
-            State::Gone | State::Stopping { next: Next::Gone } => {
-                effects.push(answer(ticket, Verdict::ShuttingDown));
-            }
+            State::Gone(end)
+            | State::Stopping {
+                next: Next::Gone(end),
+            } => effects.push(answer(ticket, (*end).into())),
             State::Idle { wanted } => {
                 if *wanted == Wanted::Stop {
                     *wanted = Wanted::Boot;
@@ -89,8 +90,8 @@ impl Lifecycle {
     }
 
     pub(super) fn stop(&mut self, ticket: Ticket, now: Instant, effects: &mut Vec<Effect>) {
-        if self.is_ending() {
-            effects.push(answer(ticket, Verdict::ShuttingDown));
+        if let Some(end) = self.end_of_all() {
+            effects.push(answer(ticket, end.into()));
             return;
         }
         self.stopping.push(ticket);
@@ -107,11 +108,19 @@ impl Lifecycle {
     }
 
     pub(super) fn shutdown(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        if !matches!(self.state, State::Gone) {
-            self.end(Next::Gone, now, effects);
+        if self.end_of_all().is_none() {
+            self.end(Next::Gone(End::Shutdown), now, effects);
         }
         self.answer_all(Verdict::ShuttingDown, effects);
         self.answer_stops(Verdict::ShuttingDown, effects);
+    }
+
+    /// The configuration does not name it any more. Whoever waits until it is stopped waits on.
+    pub(super) fn remove(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if self.end_of_all().is_none() {
+            self.end(Next::Gone(End::Removed), now, effects);
+            self.answer_all(Verdict::Removed, effects);
+        }
     }
 
     /// Tells everybody to leave.
@@ -120,21 +129,21 @@ impl Lifecycle {
             State::Building { job, serving, .. } => {
                 effects.push(Effect::CancelBuild { job });
                 if let Some(run) = serving.into_run() {
-                    self.leave(run.id, now, effects);
+                    self.leave(&run, now, effects);
                 }
             }
             State::Proving { run, old, .. } => {
-                self.leave(run.id, now, effects);
+                self.leave(&run, now, effects);
                 if let Some(old) = old {
-                    self.leave(old.id, now, effects);
+                    self.leave(&old, now, effects);
                 }
             }
-            State::Running { run } => self.leave(run.id, now, effects),
+            State::Running { run } => self.leave(&run, now, effects),
             State::Idle { .. }
             | State::Stopped { .. }
             | State::Stopping { .. }
             | State::BackingOff { .. }
-            | State::Gone => {}
+            | State::Gone(_) => {}
         }
         let draining: Vec<_> = self
             .leaving
@@ -156,7 +165,7 @@ impl Lifecycle {
                 old: Some(old),
                 ..
             } => {
-                self.leave(run.id, now, effects);
+                self.leave(&run, now, effects);
                 Serving::Current(old)
             }
             State::Proving { run, old: None, .. } | State::Running { run } => Serving::Current(run),
@@ -167,9 +176,9 @@ impl Lifecycle {
             | State::Stopped { .. }
             | State::BackingOff { .. }
             | State::Stopping {
-                next: Next::Gone | Next::Stopped(_),
+                next: Next::Gone(_) | Next::Stopped(_),
             }
-            | State::Gone => Serving::Nobody,
+            | State::Gone(_) => Serving::Nobody,
         };
         self.answer_stops(Verdict::Superseded, effects);
         let job = self.jobs.next();

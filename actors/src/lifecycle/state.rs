@@ -6,7 +6,7 @@ use crate::{
     artifact::{Artifact, Work},
     exit::Exit,
     ids::{JobId, RunId},
-    spec::Mode,
+    spec::{Mode, Overlap, Readiness},
 };
 
 /// A child and what it was started from.
@@ -22,6 +22,28 @@ pub struct Run {
     pub ready_at: Option<Instant>,
     /// When it counts as hung unless it gives a sign of life before.
     pub hung_at: Option<Instant>,
+}
+
+impl Run {
+    /// Whether another child of its process may run at the same time.
+    pub(super) fn overlap(&self) -> Overlap {
+        self.artifact.spec.sockets.overlap()
+    }
+
+    /// When it counts as ready or, where a probe has to say that, as failed.
+    pub(super) fn proof_ends(&self) -> Instant {
+        self.since
+            + match self.artifact.spec.readiness {
+                Readiness::Settle(time) => time,
+                Readiness::Probe { timeout, .. } => timeout,
+            }
+    }
+
+    /// It became ready; from now on it must give signs of life, where it has to.
+    pub(super) fn found_ready(&mut self, at: Instant) {
+        self.ready_at = Some(at);
+        self.hung_at = self.artifact.spec.watchdog.map(|time| at + time);
+    }
 }
 
 /// Where a process stands.
@@ -74,8 +96,17 @@ pub enum State {
         /// What is done then.
         then: Work,
     },
-    /// The daemon ends, and nobody is left.
-    Gone,
+    /// It has ended for good, and nobody is left.
+    Gone(End),
+}
+
+/// Why a process ends for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The daemon ends.
+    Shutdown,
+    /// The configuration does not name it any more.
+    Removed,
 }
 
 /// What somebody wanted before anything might start.
@@ -131,7 +162,7 @@ pub enum Next {
     /// Nothing, until somebody asks; it had this mode.
     Stopped(Mode),
     /// Nothing, for good.
-    Gone,
+    Gone(End),
 }
 
 /// What a child that has to prove itself was started for.
@@ -184,6 +215,8 @@ pub(super) enum Proof {
 pub(super) struct Leaving {
     pub(super) run: RunId,
     pub(super) patience: Patience,
+    /// Whether another one may start before it is gone.
+    pub(super) overlap: Overlap,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

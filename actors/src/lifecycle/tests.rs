@@ -83,6 +83,7 @@ pub(super) fn artifact(build: u64, mode: Mode) -> Artifact {
         program: PathBuf::from(format!("/a/{build}")),
         environment: Arc::new(Environment::default()),
         sources: Sources::default(),
+        spec: rust(),
     }
 }
 

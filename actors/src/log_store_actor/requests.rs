@@ -13,11 +13,13 @@ use super::{LogStoreActor, Phase, answer::Answer, kept::at, last_lines};
 use crate::{
     ids::ProcessName,
     logs::{
-        Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog, Source,
-        Stopped, Stream, TreeEnded, archive::weave::Frozen, shelf::Log,
+        Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog, SetLimits,
+        Source, Stopped, Stream, TreeEnded,
+        archive::{ArchiveLimits, weave::Frozen},
+        shelf::{Limits, Log},
     },
     restart::Shutdown,
-    search::{Asked, Found, GoneLogs, Naming, NoSuchLog, Search, Which, search},
+    search::{Asked, Found, GoneLogs, LogKind, Naming, NoSuchLog, Search, Which, search},
 };
 
 impl Handler<OpenLog> for LogStoreActor {
@@ -51,6 +53,41 @@ impl Handler<OpenLog> for LogStoreActor {
         for (stream, output) in outputs {
             self.watch(&key, stream, output, ctx);
         }
+    }
+}
+
+impl Handler<SetLimits> for LogStoreActor {
+    type Result = ();
+
+    fn handle(&mut self, limits: SetLimits, ctx: &mut Self::Context) {
+        let SetLimits {
+            settings,
+            processes,
+        } = limits;
+        let on_disk = ArchiveLimits::from(&settings);
+        if let Some(archive) = &mut self.archive {
+            archive.set_limits(on_disk);
+        }
+        if let Some(closed) = &mut self.closed {
+            closed.set_limits(on_disk);
+        }
+        (self.runs, self.builds) = Limits::divided(settings.memory_bytes, processes.len());
+        self.sharing = Some(processes.into_iter().collect());
+        let names: Vec<ProcessName> = self.shelves.keys().map(|(name, _)| name.clone()).collect();
+        for name in &names {
+            self.clear_for(name);
+        }
+        for ((_, kind), shelf) in &mut self.shelves {
+            shelf.set_limits(match kind {
+                LogKind::Runs => self.runs,
+                LogKind::Builds => self.builds,
+            });
+        }
+        // It may be due earlier now.
+        if let Some(age) = self.age.take() {
+            age.abort();
+        }
+        self.watch_age(ctx);
     }
 }
 

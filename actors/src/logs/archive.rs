@@ -130,6 +130,11 @@ impl Closed {
         }
     }
 
+    /// When it is opened, so much is kept.
+    pub(crate) fn set_limits(&mut self, limits: ArchiveLimits) {
+        self.limits = limits;
+    }
+
     /// Tries again, where it is time, before this log begins.
     pub(crate) fn open_before(&mut self, source: Source) -> Option<Archive> {
         if Instant::now() < self.until {
@@ -249,6 +254,12 @@ impl Archive {
         };
         archive.let_go();
         Ok(archive)
+    }
+
+    /// From now on so much is kept; what is too old or too much is removed.
+    pub(crate) fn set_limits(&mut self, limits: ArchiveLimits) {
+        self.limits = limits;
+        self.let_go();
     }
 
     /// Removes what has become too old.

@@ -19,7 +19,11 @@ use memchr::memchr_iter;
 use tokio::sync::Notify;
 
 use self::writer::{Descriptor, write_all};
-use crate::logs::{Stream, text::grouped};
+use crate::logs::{
+    Stream,
+    journal::{self, Priority},
+    text::grouped,
+};
 
 /// The daemon's two outputs. Clones share them.
 #[derive(Clone, Debug)]
@@ -66,11 +70,19 @@ impl Passthrough {
             let kind = rustix::fs::FileType::from_raw_mode(stat.st_mode);
             kind.is_char_device() && device == NULL_DEVICE
         };
+        let form = |is_journal| {
+            if is_journal {
+                Form::Journal
+            } else {
+                Form::Plain
+            }
+        };
+        let forms = [journal::is_behind(&stdout), journal::is_behind(&stderr)].map(form);
         let first = Descriptor::output(stdout.as_fd().try_clone_to_owned()?);
         let stdout = if discards(&out) {
             Outlet::unread()
         } else {
-            Outlet::start("stdout", first, patience(&out))?
+            Outlet::start("stdout", first, patience(&out), forms[0])?
         };
         let stderr = if (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino) {
             stdout.clone()
@@ -78,7 +90,7 @@ impl Passthrough {
             Outlet::unread()
         } else {
             let second = Descriptor::output(stderr.as_fd().try_clone_to_owned()?);
-            Outlet::start("stderr", second, patience(&err))?
+            Outlet::start("stderr", second, patience(&err), forms[1])?
         };
         Ok(Self { stdout, stderr })
     }
@@ -92,9 +104,19 @@ impl Passthrough {
         stderr: Box<dyn Write + Send>,
     ) -> io::Result<Self> {
         Ok(Self {
-            stdout: Outlet::start("stdout", stdout, Patience::None)?,
-            stderr: Outlet::start("stderr", stderr, Patience::None)?,
+            stdout: Outlet::start("stdout", stdout, Patience::None, Form::Plain)?,
+            stderr: Outlet::start("stderr", stderr, Patience::None, Form::Plain)?,
         })
+    }
+
+    /// One output for both that leads to journald.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn to_journal(output: Box<dyn Write + Send>) -> io::Result<Self> {
+        let stdout = Outlet::start("journal", output, Patience::None, Form::Journal)?;
+        let stderr = stdout.clone();
+        Ok(Self { stdout, stderr })
     }
 
     /// One output for both.
@@ -102,7 +124,7 @@ impl Passthrough {
     /// # Errors
     /// When a thread cannot be started.
     pub fn to_one(output: Box<dyn Write + Send>) -> io::Result<Self> {
-        let stdout = Outlet::start("output", output, Patience::None)?;
+        let stdout = Outlet::start("output", output, Patience::None, Form::Plain)?;
         let stderr = stdout.clone();
         Ok(Self { stdout, stderr })
     }
@@ -146,6 +168,16 @@ enum Patience {
     Brief,
 }
 
+/// How lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Form {
+    /// As they came.
+    #[default]
+    Plain,
+    /// For journald; see [`journal`].
+    Journal,
+}
+
 #[derive(Debug)]
 struct Queue {
     state: Mutex<State>,
@@ -160,6 +192,7 @@ struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
+    form: Form,
     /// Whole lines that the thread has not taken yet.
     waiting: Vec<u8>,
     /// Bytes that the thread has taken and not written yet.
@@ -192,7 +225,12 @@ impl State {
         let count = grouped(std::mem::take(&mut self.dropped));
         let notice =
             format!("[bpm] {count} lines were not passed on: the reader of this output is slow\n");
-        self.waiting.extend_from_slice(notice.as_bytes());
+        match self.form {
+            Form::Plain => self.waiting.extend_from_slice(notice.as_bytes()),
+            Form::Journal => self
+                .waiting
+                .extend(journal::lines(Priority::WARNING, &notice)),
+        }
     }
 
     /// Takes whole lines, or drops and counts them. Once lines were dropped, half of the room must
@@ -264,13 +302,23 @@ impl Outlet {
         self.queue.lock().phase != Phase::Broken
     }
 
+    /// Whether lines are written as journald takes them. What comes by [`Write`] must be so already.
+    #[must_use]
+    pub fn is_journal(&self) -> bool {
+        self.queue.lock().form == Form::Journal
+    }
+
     fn start(
         name: &str,
         output: impl Write + Send + 'static,
         patience: Patience,
+        form: Form,
     ) -> io::Result<Self> {
         let queue = Arc::new(Queue {
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                form,
+                ..State::default()
+            }),
             work: Condvar::new(),
             idle: Condvar::new(),
             progress: Notify::new(),
@@ -292,6 +340,8 @@ impl Outlet {
             queue: &self.queue,
             state: self.queue.lock(),
             prefix,
+            otherwise: Priority::INFO,
+            written: Vec::new(),
         }
     }
 
@@ -364,12 +414,29 @@ pub struct Batch<'a> {
     queue: &'a Queue,
     state: MutexGuard<'a, State>,
     prefix: &'a [u8],
+    otherwise: Priority,
+    /// Where lines are written for journald.
+    written: Vec<u8>,
 }
 
 impl Batch<'_> {
+    /// The priority, where journald reads, of lines that do not name their level.
+    #[must_use]
+    pub fn otherwise(mut self, priority: Priority) -> Self {
+        self.otherwise = priority;
+        self
+    }
+
     /// Passes on one line; `line` is without newline.
     pub fn line(&mut self, line: &[u8]) {
-        self.state.push([self.prefix, line, b"\n"], 1);
+        match self.state.form {
+            Form::Plain => self.state.push([self.prefix, line, b"\n"], 1),
+            Form::Journal => {
+                self.written.clear();
+                journal::line(self.prefix, line, self.otherwise, &mut self.written);
+                self.state.push([&self.written, b"", b""], 1);
+            }
+        }
     }
 }
 

@@ -130,7 +130,7 @@ fn an_output_that_somebody_made_non_blocking_loses_nothing() {
     let (mut reader, writer) = io::pipe().unwrap();
     rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).unwrap();
     let output = Descriptor::output(writer.into());
-    let outlet = Outlet::start("test", output, Patience::None).unwrap();
+    let outlet = Outlet::start("test", output, Patience::None, Form::Plain).unwrap();
     for _ in 0..1_000 {
         outlet.batch(b"").line(&[b'x'; 999]);
     }
@@ -147,7 +147,7 @@ async fn only_a_file_is_waited_for_and_not_for_long() {
     let half = vec![b'x'; Outlet::ROOM / 2];
     for (patience, waits) in [(Patience::None, 0), (Patience::Brief, 1)] {
         let (open, _, gate) = gate();
-        let outlet = Outlet::start("test", gate, patience).unwrap();
+        let outlet = Outlet::start("test", gate, patience, Form::Plain).unwrap();
         outlet.batch(b"").line(&half);
         outlet.room().await;
         outlet.room().await;
@@ -159,7 +159,7 @@ async fn only_a_file_is_waited_for_and_not_for_long() {
 #[actix::test]
 async fn a_sender_goes_on_as_soon_as_the_file_has_moved() {
     let (open, _, gate) = gate();
-    let outlet = Outlet::start("test", gate, Patience::Brief).unwrap();
+    let outlet = Outlet::start("test", gate, Patience::Brief, Form::Plain).unwrap();
     outlet.batch(b"").line(&vec![b'x'; Outlet::ROOM - 1]);
     let sender = outlet.clone();
     let waiting = actix::spawn(async move { sender.room().await });
@@ -168,4 +168,39 @@ async fn a_sender_goes_on_as_soon_as_the_file_has_moved() {
     drop(open);
     waiting.await.unwrap();
     assert!(outlet.queue.lock().queued() <= Outlet::ROOM / 2);
+}
+
+#[test]
+fn where_journald_reads_every_line_carries_a_priority_before_its_prefix() {
+    let (open, seen, gate) = gate();
+    drop(open);
+    let passthrough = Passthrough::to_journal(gate).unwrap();
+    assert!(passthrough.outlet(Stream::Stdout).is_journal());
+    passthrough
+        .outlet(Stream::Stderr)
+        .batch(b"[web] ")
+        .otherwise(Priority::ERROR)
+        .line(b"\x1b[33mno level\x1b[0m");
+    passthrough
+        .outlet(Stream::Stdout)
+        .batch(b"[web] ")
+        .line(b"WARN slow");
+    assert_eq!(passthrough.flush(PATIENT), Flushed::Entirely);
+    assert_eq!(text(&seen), "<3>[web] no level\n<4>[web] WARN slow\n");
+}
+
+#[test]
+fn the_notice_about_lines_that_found_no_room_is_a_warning_in_the_journal() {
+    let (open, seen, gate) = gate();
+    let passthrough = Passthrough::to_journal(gate).unwrap();
+    let outlet = passthrough.outlet(Stream::Stdout);
+    outlet.batch(b"").line(&vec![b'x'; Outlet::ROOM - 4_000]);
+    outlet.batch(b"").line(&[b'y'; 4_000]);
+    drop(open);
+    assert_eq!(passthrough.flush(PATIENT), Flushed::Entirely);
+    assert!(
+        text(&seen).ends_with(
+            "x\n<4>[bpm] 1 lines were not passed on: the reader of this output is slow\n"
+        )
+    );
 }

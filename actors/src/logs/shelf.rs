@@ -68,6 +68,17 @@ impl Shelf {
         }
     }
 
+    /// From now on it holds so much.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.fit();
+    }
+
+    /// Gives up its logs. Those who follow go on to listen.
+    pub(crate) fn clear(&mut self) {
+        self.logs.clear();
+    }
+
     /// What tells those who follow its logs.
     pub(crate) fn bell(&self) -> &Bell {
         &self.bell

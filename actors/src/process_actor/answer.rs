@@ -12,6 +12,10 @@ use crate::{
     spec::Mode,
 };
 
+/// The step to take when there is no such process any more.
+const REMOVED: &str =
+    "its entry was removed from .mcp-run; get_status shows the processes that there are";
+
 /// What a caller asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
@@ -148,7 +152,10 @@ impl Answer<'_> {
             exit,
             last_lines: Vec::new(),
             behind: self.behind,
-            next: self.next(outcome, failure),
+            next: match verdict {
+                Verdict::Removed => Some(REMOVED.to_owned()),
+                _ => self.next(outcome, failure),
+            },
             reason,
         }
     }
@@ -165,7 +172,7 @@ impl Answer<'_> {
                 FailureCause::NotReady => Outcome::NotReady,
                 FailureCause::Exited(_) | FailureCause::NotStarted => Outcome::Crashed,
             },
-            (Verdict::Stopped, _) => Outcome::Stopped,
+            (Verdict::Stopped | Verdict::Removed, _) => Outcome::Stopped,
             (Verdict::Superseded, _) => Outcome::Superseded,
             (Verdict::ShuttingDown, _) => Outcome::ShuttingDown,
         }

@@ -25,8 +25,7 @@ use crate::{
     readiness::{self, Findings, Subject},
     relay::private_port,
     report::EventKind,
-    sockets::{Doors, HeldSockets},
-    spec::{CommandLine, Probe, Program, Readiness, Sockets},
+    spec::{CommandLine, Probe, ProcessSpec, Program, Readiness, Sockets},
 };
 
 /// The pause between two things that are heard: a child that talks without end keeps nobody from work.
@@ -34,6 +33,8 @@ const BREATH: Duration = Duration::from_millis(1);
 
 /// A child whose tree is not gone.
 pub(super) struct Child {
+    /// As what it was started.
+    pub(super) spec: Arc<ProcessSpec>,
     pub(super) tree: TreeId,
     pub(super) pid: u32,
     /// The private port that it was given, if it was.
@@ -50,6 +51,17 @@ pub(super) struct Child {
 }
 
 impl Child {
+    /// Whether it says itself when it is ready.
+    fn notifies(&self) -> bool {
+        matches!(
+            self.spec.readiness,
+            Readiness::Probe {
+                probe: Probe::Notify,
+                ..
+            }
+        )
+    }
+
     pub(super) fn shown(&self) -> Shown {
         Shown {
             pid: Some(self.pid),
@@ -89,11 +101,13 @@ impl ProcessActor {
         artifact: &Artifact,
         ctx: &mut Context<Self>,
     ) -> Result<(), SpawnError> {
-        let equipment = self.equip(run).map_err(|cause| SpawnError {
-            program: artifact.program.clone(),
-            cause,
-        })?;
-        self.prepare_sockets(run);
+        let equipment = self
+            .equip(run, &artifact.spec)
+            .map_err(|cause| SpawnError {
+                program: artifact.program.clone(),
+                cause,
+            })?;
+        self.prepare_sockets(run, &artifact.spec.sockets);
         let launch = self.launch(run, artifact, &equipment);
         let address = ctx.address();
         let owner = Box::new(move |event| match event {
@@ -105,7 +119,7 @@ impl ProcessActor {
         let before = self.newest.replace((run, artifact.program.clone()));
         let same = before
             .as_ref()
-            .filter(|(_, program)| self.is_built_into(program, artifact));
+            .filter(|(_, program)| is_built_into(program, artifact));
         let same = same.map(|(run, _)| *run);
         let before = before.map(|(run, _)| run);
         self.attempt.started(run, before, self.left_at.take(), same);
@@ -113,7 +127,7 @@ impl ProcessActor {
         let text = format!("up (run {run}, pid {pid}, {mode})");
         log::info!("{}: {text}", self.spec.name);
         self.history.note(EventKind::Started, text);
-        let (child, outputs) = self.accompany(run, spawned, launch, equipment, ctx);
+        let (child, outputs) = self.accompany(run, &artifact.spec, spawned, launch, equipment, ctx);
         self.live.insert(run, child);
         // The watch asks for lines of this log only when it is polled, which is later.
         self.ports.open_log.do_send(OpenLog {
@@ -128,9 +142,9 @@ impl ProcessActor {
 
     /// Makes held sockets as a child expects them. During a swap their mode stays: an old run that
     /// serves would block in the middle of its own work.
-    fn prepare_sockets(&mut self, run: RunId) {
-        if let Doors::Held(sockets) = &mut self.doors {
-            sockets.renew();
+    fn prepare_sockets(&mut self, run: RunId, sockets: &Sockets) {
+        self.entrances.renew(sockets);
+        if let Some(sockets) = self.entrances.held(sockets) {
             sockets.widen();
             if !self.machine.has_company(run) {
                 sockets.block();
@@ -138,20 +152,20 @@ impl ProcessActor {
         }
     }
 
-    fn equip(&self, run: RunId) -> io::Result<Equipment> {
-        let port = match self.spec.sockets {
+    fn equip(&self, run: RunId, spec: &ProcessSpec) -> io::Result<Equipment> {
+        let port = match spec.sockets {
             Sockets::Relayed { .. } => Some(private_port()?),
             Sockets::Own | Sockets::Held { .. } => None,
         };
         let notifies = matches!(
-            self.spec.readiness,
+            spec.readiness,
             Readiness::Probe {
                 probe: Probe::Notify,
                 ..
             }
         );
-        let notify = (notifies || self.spec.watchdog.is_some())
-            .then(|| NotifySocket::bind(&self.ports.notify_folder, &self.spec.name, run))
+        let notify = (notifies || spec.watchdog.is_some())
+            .then(|| NotifySocket::bind(&self.ports.notify_folder, &spec.name, run))
             .transpose()?;
         Ok(Equipment { port, notify })
     }
@@ -160,13 +174,14 @@ impl ProcessActor {
     fn accompany(
         &self,
         run: RunId,
+        spec: &Arc<ProcessSpec>,
         spawned: Spawned,
         launch: Launch,
         equipment: Equipment,
         ctx: &mut Context<Self>,
     ) -> (Child, Vec<(Stream, std::os::fd::OwnedFd)>) {
         let findings = Findings::default();
-        let watch = match &self.spec.readiness {
+        let watch = match &spec.readiness {
             Readiness::Settle(_) => None,
             Readiness::Probe { probe, .. } => {
                 let probe = with_port(probe, equipment.port);
@@ -196,6 +211,7 @@ impl ProcessActor {
             )
         });
         let child = Child {
+            spec: Arc::clone(spec),
             tree: spawned.tree,
             pid: spawned.pid,
             port: equipment.port,
@@ -216,14 +232,7 @@ impl ProcessActor {
         for notice in notices {
             match notice {
                 Notice::Ready => {
-                    let awaited = matches!(
-                        self.spec.readiness,
-                        Readiness::Probe {
-                            probe: Probe::Notify,
-                            ..
-                        }
-                    );
-                    if awaited {
+                    if self.live.get(&run).is_some_and(Child::notifies) {
                         self.happens(Event::Ready { run }, ctx);
                     }
                 }
@@ -268,24 +277,18 @@ impl ProcessActor {
 
     /// How long a run took to be ready, where something had to say so.
     pub(super) fn ready_after(&self, run: RunId) -> Option<f64> {
-        let Readiness::Probe { .. } = self.spec.readiness else {
+        let run = self.machine.staying().find(|it| it.id == run)?;
+        let Readiness::Probe { .. } = run.artifact.spec.readiness else {
             return None;
         };
-        let run = self.machine.staying().find(|it| it.id == run)?;
         let took = Instant::now().saturating_duration_since(run.since);
         Some(rounded(took * 1000))
     }
 
-    /// Whether cargo made this program again. Copies are named by their content; where cargo's own
-    /// file runs nothing is known.
-    fn is_built_into(&self, program: &Path, artifact: &Artifact) -> bool {
-        matches!(&self.spec.program, Program::Rust(target) if !target.in_place)
-            && artifact.program == program
-    }
-
     fn launch(&self, run: RunId, artifact: &Artifact, equipment: &Equipment) -> Launch {
         let filled = |text: &str| filled(text, equipment.port);
-        let own = self.spec.env.iter();
+        let spec = &artifact.spec;
+        let own = spec.env.iter();
         let own = own.map(|(name, value)| (name.clone(), filled(value)));
         let mut given = std::collections::BTreeMap::new();
         if let Some(port) = equipment.port {
@@ -298,27 +301,31 @@ impl ProcessActor {
         }
         if let Some(socket) = &equipment.notify {
             environment.push(("NOTIFY_SOCKET".into(), socket.path().into()));
-            if let Some(time) = self.spec.watchdog {
+            if let Some(time) = spec.watchdog {
                 let time = time.as_micros().to_string();
                 environment.push(("WATCHDOG_USEC".into(), time.into()));
             }
         }
-        let arguments = self.spec.program.arguments().iter();
+        let arguments = spec.program.arguments().iter();
         Launch {
             program: artifact.program.clone(),
             args: arguments.map(|it| OsString::from(filled(it))).collect(),
-            cwd: self.spec.cwd.clone(),
+            cwd: spec.cwd.clone(),
             environment,
             marker: Marker {
-                process: self.spec.name.clone(),
+                process: spec.name.clone(),
                 run: run.to_string(),
             },
-            sockets: match &self.doors {
-                Doors::Held(sockets) => sockets.clone(),
-                Doors::Own | Doors::Relayed(_) => HeldSockets::default(),
-            },
+            sockets: (self.entrances.held(&spec.sockets).cloned()).unwrap_or_default(),
         }
     }
+}
+
+/// Whether cargo made this program again. Copies are named by their content; where cargo's own file
+/// runs nothing is known.
+fn is_built_into(program: &Path, artifact: &Artifact) -> bool {
+    matches!(&artifact.spec.program, Program::Rust(target) if !target.in_place)
+        && artifact.program == program
 }
 
 /// `text` with the private port in the place of `{port}`.

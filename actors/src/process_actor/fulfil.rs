@@ -122,16 +122,17 @@ impl ProcessActor {
 
     /// The private port of a child that nothing but its life has shown to be ready.
     fn unproved_port(&self, run: RunId) -> Option<u16> {
-        let settles = matches!(self.spec.readiness, Readiness::Settle(_));
-        self.live.get(&run)?.port.filter(|_| settles)
+        let child = self.live.get(&run)?;
+        let settles = matches!(child.spec.readiness, Readiness::Settle(_));
+        child.port.filter(|_| settles)
     }
 
     /// When a new child's first words are looked at.
     fn first_words(&self, run: RunId) -> Instant {
         let now = Instant::now();
         let run = self.machine.staying().find(|staying| staying.id == run);
-        match (&self.spec.readiness, run) {
-            (Readiness::Probe { .. }, Some(run)) => now.max(run.since + FIRST_WORDS),
+        match run.map(|run| (&run.artifact.spec.readiness, run)) {
+            Some((Readiness::Probe { .. }, run)) => now.max(run.since + FIRST_WORDS),
             // Who sets a time to settle has set this one too.
             _ => now,
         }
@@ -170,7 +171,10 @@ impl ProcessActor {
             | State::Stopping {
                 next: Next::Stopped(_),
             } => Some(Verdict::Stopped),
-            State::Gone | State::Stopping { next: Next::Gone } => Some(Verdict::ShuttingDown),
+            State::Gone(end)
+            | State::Stopping {
+                next: Next::Gone(end),
+            } => Some((*end).into()),
             _ => None,
         }
     }
@@ -187,6 +191,7 @@ impl ProcessActor {
         };
         let promise = answer;
         let serving = self.machine.serving();
+        let spec = serving.map_or(&self.spec, |run| &run.artifact.spec);
         let pid = |run| self.live.get(&run).map(|child| child.pid);
         let told = Answer {
             process: &self.spec.name,
@@ -199,8 +204,8 @@ impl ProcessActor {
                 State::BackingOff { until, .. } => Some(*until),
                 _ => None,
             },
-            relayed: matches!(self.spec.sockets, Sockets::Relayed { .. }),
-            refused: match self.spec.sockets {
+            relayed: matches!(spec.sockets, Sockets::Relayed { .. }),
+            refused: match spec.sockets {
                 Sockets::Own => None,
                 Sockets::Held { .. } | Sockets::Relayed { .. } => Some(0),
             },

@@ -1,22 +1,31 @@
 //! What each message becomes.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Exited, ProcessActor, TreeGone, answer::Wish, fulfil::Promise};
 use crate::{
     artifact::{BuildDone, BuildStarted, BuildWaits},
+    beat::beats,
     ids::{RunId, Ticket},
-    lifecycle::{Event, State},
+    lifecycle::{End, Event, Next, Run, State},
     logs::TreeEnded,
     report::EventKind,
-    restart::{Cause, Pending, Restart, Shutdown, ShuttingDown, Start, Stop},
+    restart::{
+        Cause, ConfigRejected, Pending, Remove, Replace, Restart, Shutdown, ShuttingDown, Start,
+        Stop,
+    },
     sockets::Hold,
+    spec::Change,
 };
 
 impl Actor for ProcessActor {
     type Context = Context<Self>;
 }
+
+beats!(ProcessActor, |process| process.spec.name.as_str());
 
 /// Fact: nothing keeps a child that was replaced.
 #[derive(Clone, Copy, Debug, Message)]
@@ -26,6 +35,14 @@ pub(super) struct Drained {
 }
 
 impl ProcessActor {
+    /// Whether the daemon goes on. Where only this process ends, the machine answers.
+    fn takes_orders(&self) -> Result<(), ShuttingDown> {
+        match self.machine.end_of_all() {
+            Some(End::Shutdown) => Err(ShuttingDown),
+            Some(End::Removed) | None => Ok(()),
+        }
+    }
+
     /// Writes down who waits for what, and until when.
     fn promise(&mut self, wish: Wish, until: Option<Instant>) -> (Ticket, Pending) {
         let (answer, pending) = oneshot::channel();
@@ -44,7 +61,7 @@ impl Handler<Hold> for ProcessActor {
     type Result = ();
 
     fn handle(&mut self, Hold(doors): Hold, _: &mut Self::Context) {
-        self.doors = doors;
+        self.entrances.put(self.spec.sockets.clone(), doors);
         self.route();
     }
 }
@@ -57,9 +74,7 @@ impl Handler<Restart> for ProcessActor {
         Restart { mode, cause, until }: Restart,
         ctx: &mut Self::Context,
     ) -> Self::Result {
-        if self.machine.is_ending() {
-            return Err(ShuttingDown);
-        }
+        self.takes_orders()?;
         match cause {
             Cause::Boot => self.happens(Event::Boot { mode }, ctx),
             // Whoever waits for an answer works on it; the idle clock asks again.
@@ -82,9 +97,7 @@ impl Handler<Start> for ProcessActor {
     type Result = Result<Pending, ShuttingDown>;
 
     fn handle(&mut self, Start { until }: Start, ctx: &mut Self::Context) -> Self::Result {
-        if self.machine.is_ending() {
-            return Err(ShuttingDown);
-        }
+        self.takes_orders()?;
         let (ticket, pending) = self.promise(Wish::Start, until);
         self.stopped_by = None;
         self.happens(Event::Start { ticket }, ctx);
@@ -96,9 +109,7 @@ impl Handler<Stop> for ProcessActor {
     type Result = Result<Pending, ShuttingDown>;
 
     fn handle(&mut self, Stop { by }: Stop, ctx: &mut Self::Context) -> Self::Result {
-        if self.machine.is_ending() {
-            return Err(ShuttingDown);
-        }
+        self.takes_orders()?;
         let (ticket, pending) = self.promise(Wish::Stop, None);
         if self.stopped_by.replace(by).is_none() {
             log::info!("{}: {by} stops it", self.spec.name);
@@ -123,7 +134,7 @@ impl Handler<Shutdown> for ProcessActor {
 
     fn handle(&mut self, _: Shutdown, ctx: &mut Self::Context) -> Self::Result {
         let (waiter, gone) = oneshot::channel();
-        if matches!(self.machine.state(), State::Gone) {
+        if matches!(self.machine.state(), State::Gone(_)) {
             return Box::pin(async {});
         }
         self.awaiting_end.push(waiter);
@@ -132,6 +143,75 @@ impl Handler<Shutdown> for ProcessActor {
             // The sender lives in this actor: an error means that it is gone too.
             let _ = gone.await;
         })
+    }
+}
+
+impl Handler<Remove> for ProcessActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Remove, ctx: &mut Self::Context) -> Self::Result {
+        let (waiter, gone) = oneshot::channel();
+        if matches!(self.machine.state(), State::Gone(_)) {
+            return Box::pin(async {});
+        }
+        log::info!("{}: removed from the configuration", self.spec.name);
+        self.awaiting_end.push(waiter);
+        self.happens(Event::Remove, ctx);
+        Box::pin(async {
+            // As with `Shutdown`.
+            let _ = gone.await;
+        })
+    }
+}
+
+impl Handler<Replace> for ProcessActor {
+    type Result = ();
+
+    fn handle(&mut self, Replace { spec, doors }: Replace, ctx: &mut Self::Context) {
+        let Some(change) = self
+            .spec
+            .change_to(&spec)
+            .filter(|_| !self.machine.is_ending())
+        else {
+            return;
+        };
+        let keys = self.spec.changed_keys(&spec).join(", ");
+        self.entrances.put(spec.sockets.clone(), doors);
+        self.spec = Arc::clone(&spec);
+        let is_again = |run: &Run| run.artifact.spec.runs_like(&spec);
+        if let State::Running { run } = self.machine.state()
+            && is_again(run)
+            && change != Change::Settle
+        {
+            self.history.caught_up();
+        }
+        let how = match (self.machine.state(), change) {
+            (_, Change::Settle) => "holds from now on",
+            (
+                State::Idle { .. }
+                | State::Stopped { .. }
+                | State::Stopping {
+                    next: Next::Stopped(_),
+                },
+                _,
+            ) => "for its next start",
+            (State::Running { run }, _) if is_again(run) => "as what runs has it",
+            (_, Change::Swap) => "a new run without a build",
+            (_, Change::Rebuild) => "a new build, then a new run",
+        };
+        let text = format!("{keys} changed: {how}");
+        log::info!("{}: {text}", spec.name);
+        self.history.note(EventKind::Reloaded, text);
+        self.happens(Event::Replace { spec, change }, ctx);
+    }
+}
+
+impl Handler<ConfigRejected> for ProcessActor {
+    type Result = ();
+
+    fn handle(&mut self, ConfigRejected { why }: ConfigRejected, _: &mut Self::Context) {
+        self.history.note(EventKind::ConfigInvalid, why);
+        self.publish();
     }
 }
 

@@ -54,7 +54,7 @@ impl ProcessActor {
             Effect::BackingOff { until, mode } => Some(answer::wait_in_words(*until, *mode)),
             _ => None,
         });
-        let then = match effects.iter().find_map(instead) {
+        let then = match effects.iter().find_map(|effect| self.instead(effect)) {
             Some(instead) => instead,
             None => wait.clone().unwrap_or_else(|| "again at once".to_owned()),
         };
@@ -148,7 +148,8 @@ impl ProcessActor {
 
     /// Takes down why a run that hangs is killed.
     fn note_hung(&mut self, run: RunId) -> String {
-        let time = self.spec.watchdog.map_or(0.0, rounded);
+        let watchdog = self.live.get(&run).and_then(|child| child.spec.watchdog);
+        let time = watchdog.map_or(0.0, rounded);
         let silent = || format!("it gave no sign of life for {time} s");
         match self.live.get_mut(&run) {
             Some(child) => child.hung.get_or_insert_with(silent).clone(),
@@ -185,6 +186,33 @@ impl ProcessActor {
             Debut::Fresh | Debut::Fallback => {}
         }
     }
+
+    /// What happens instead of the newest version.
+    fn instead(&self, effect: &Effect) -> Option<String> {
+        let Effect::RolledBack { to, .. } = effect else {
+            return None;
+        };
+        let (what, artifact) = match to {
+            Instead::Old(run) => (
+                format!("run {run} keeps serving"),
+                self.machine
+                    .staying()
+                    .find(|it| it.id == *run)
+                    .map(|it| &it.artifact),
+            ),
+            Instead::LastGood => (
+                "the last good version is started again".to_owned(),
+                self.machine.good(),
+            ),
+        };
+        let before = artifact.is_some_and(|it| !it.spec.runs_like(&self.spec));
+        let how = if before {
+            ", as .mcp-run had it before the change"
+        } else {
+            ""
+        };
+        Some(format!("{what}{how}"))
+    }
 }
 
 /// A state as people read it.
@@ -209,15 +237,4 @@ fn in_words(detail: Detail) -> String {
         Some(run) => format!("{doing}, run {run} serves"),
         None => doing.to_owned(),
     }
-}
-
-/// What happens instead of the newest version.
-fn instead(effect: &Effect) -> Option<String> {
-    let Effect::RolledBack { to, .. } = effect else {
-        return None;
-    };
-    Some(match to {
-        Instead::Old(run) => format!("run {run} keeps serving"),
-        Instead::LastGood => "the last good version is started again".to_owned(),
-    })
 }

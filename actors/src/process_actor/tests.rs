@@ -1,6 +1,7 @@
 //! One process actor among doubles: scripted children, a recording builder and log store, paused time.
 
 mod first_second;
+mod reload;
 
 use std::{
     cell::RefCell,
@@ -255,6 +256,7 @@ impl Scene {
                 ..Environment::default()
             }),
             sources: Sources::default(),
+            spec: Arc::new(spec()),
         };
         let done = Built {
             artifact,

@@ -118,6 +118,17 @@ Examples:
 
 All errors are reported together, with their lines. The exit code is 2 when there are any.";
 
+/// Below the help of `bpm service`.
+pub(super) const SERVICE: &str = "\
+Examples:
+  bpm service install          a unit of your user, for the project that you are in; it is started
+  sudo bpm service install --system /home/ann/bot
+  bpm service print            the unit, and nothing else happens
+  bpm service status
+
+A unit that somebody else wrote, or that was edited, is left alone. The exit code of status is 3 when the service
+does not run.";
+
 /// Below the help of `bpm mcp-config`.
 pub(super) const MCP_CONFIG: &str = "\
 Examples:

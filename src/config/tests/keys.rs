@@ -12,7 +12,7 @@ fn a_misspelt_key_names_the_nearest_valid_one() {
         [
             "1: mcp_prt = 3001: unknown key, did you mean mcp_port? valid here: mcp_port, token, \
              dev_timeout_hours, dev_crash_wait_seconds, release_crash_backoff_initial_seconds, \
-             release_crash_backoff_max_seconds, logs, process",
+             release_crash_backoff_max_seconds, reload, logs, process",
             "4: process.main.stop_grace_second = 1: unknown key, did you mean stop_grace_seconds? \
              valid for type = \"rust\": type, cwd, env, listen, port, overlap, ready, settle_seconds, stable_seconds, \
              watchdog_seconds, stop_grace_seconds, drain_seconds, in_place, target_dir, \

@@ -4,6 +4,7 @@ mod hostile;
 mod keys;
 mod listen;
 mod logs;
+mod plan;
 mod ready;
 mod sockets;
 mod target;

@@ -3,7 +3,7 @@
 use std::{
     os::fd::OwnedFd,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use bpm_actors::{ids::ProcessName, sockets::Place, spec::ListenAddress};
@@ -19,14 +19,13 @@ pub(super) struct SocketPlace {
     pub(super) process: ProcessName,
     /// Where it is configured.
     pub(super) config: PathBuf,
-    /// Gone at the end of the daemon.
-    pub(super) file: Weak<Mutex<SocketFile>>,
+    /// Removed with the last process that has it, or at the end of the daemon.
+    pub(super) file: Arc<Mutex<SocketFile>>,
 }
 
 impl Place for SocketPlace {
     fn renew(&self) -> Option<Arc<OwnedFd>> {
-        let file = self.file.upgrade()?;
-        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let loss = file.loss()?;
         let path = file.path().to_owned();
         match unix::listen(&path) {

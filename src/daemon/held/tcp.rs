@@ -16,15 +16,8 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, Reason> {
     try_listen(address).map_err(|cause| reason(address, cause))
 }
 
-/// Listens at all of them. `[::1]` is left out on a machine without IPv6 where 127.0.0.1 stands
-/// beside it: both together are how a port of this machine is written.
-pub(super) fn listen_at_all(
-    addresses: &[SocketAddr],
-) -> Result<Vec<TcpListener>, (SocketAddr, Reason)> {
-    listen_at_all_by(addresses, try_listen)
-}
-
-/// How to listen: a machine without IPv6 is hard to come by.
+/// Listens at all of them by `try_listen`. `[::1]` is left out on a machine without IPv6 where 127.0.0.1
+/// stands beside it: both together are how a port of this machine is written.
 pub(super) fn listen_at_all_by(
     addresses: &[SocketAddr],
     try_listen: impl Fn(SocketAddr) -> io::Result<TcpListener>,
@@ -47,7 +40,8 @@ fn is_one_of_a_pair(address: SocketAddr, addresses: &[SocketAddr]) -> bool {
     address.ip() == IpAddr::V6(Ipv6Addr::LOCALHOST) && addresses.contains(&other)
 }
 
-fn try_listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Listens there, and says why not in the system's words.
+pub(super) fn try_listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     // Else a restarted daemon would wait for the connections of the one before to be forgotten.
     socket.set_reuse_address(true)?;

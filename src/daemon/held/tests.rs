@@ -336,7 +336,7 @@ fn without_ipv6_one_of_a_pair_is_left_out_and_one_alone_is_an_error() {
         address,
         SocketAddr::new("::1".parse().unwrap(), address.port()),
     ];
-    assert!(tcp::listen_at_all(&pair).is_err());
+    assert!(tcp::listen_at_all_by(&pair, tcp::try_listen).is_err());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
         unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     },
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use bpm_actors::sockets::is_shut_down;
@@ -21,17 +21,31 @@ use crate::daemon::port_owner::PortOwner;
 /// Only the user may connect.
 const MODE: u32 = 0o600;
 
-/// The files of unix sockets; those that are still ours are removed when this is dropped.
+/// The files of unix sockets; those that are still there and ours are removed when this is dropped.
 #[derive(Debug, Default)]
-pub struct SocketFiles(Vec<Arc<Mutex<SocketFile>>>);
+pub struct SocketFiles(Vec<Weak<Mutex<SocketFile>>>);
 
 impl SocketFiles {
-    /// From now on the file is removed at the end.
-    pub(super) fn keep(&mut self, file: SocketFile) -> Weak<Mutex<SocketFile>> {
+    /// From now on the file is removed at the end, or when nobody has it any more.
+    pub(super) fn keep(&mut self, file: SocketFile) -> Arc<Mutex<SocketFile>> {
         let file = Arc::new(Mutex::new(file));
-        let kept = Arc::downgrade(&file);
-        self.0.push(file);
-        kept
+        self.0.push(Arc::downgrade(&file));
+        file
+    }
+
+    /// These as well. Those that are gone are forgotten.
+    pub fn extend(&mut self, mut more: Self) {
+        self.0.retain(|file| file.strong_count() > 0);
+        self.0.append(&mut more.0);
+    }
+}
+
+impl Drop for SocketFiles {
+    fn drop(&mut self) {
+        for file in self.0.iter().filter_map(Weak::upgrade) {
+            let file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.remove();
+        }
     }
 }
 
@@ -104,13 +118,20 @@ impl Node {
     }
 }
 
-impl Drop for SocketFile {
-    fn drop(&mut self) {
+impl SocketFile {
+    /// Removes the file, if it is still there and ours.
+    fn remove(&self) {
         if Node::at(&self.path).is_ok_and(|node| node == self.node)
             && let Err(error) = fs::remove_file(&self.path)
         {
             log::warn!("cannot remove {}: {error}", self.path.display());
         }
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        self.remove();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads resources. That never counts as activity.
 
-use bpm_actors::{search::LogKind, spec::ProcessType};
+use bpm_actors::{ids::ProcessName, search::LogKind, spec::ProcessType};
 use rmcp::{
     ErrorData,
     model::{CallToolResult, JsonObject, ReadResourceResult, ResourceContents},
@@ -16,7 +16,8 @@ use crate::mcp::{
 impl Server {
     /// What is at this address now.
     pub(super) async fn resource(&self, uri: &str) -> Result<ReadResourceResult, ErrorData> {
-        let processes = self.processes();
+        let processes = self.service.processes();
+        let processes = borrowed(&processes);
         let place = Place::of(uri, &processes).ok_or_else(|| not_found(uri, &processes))?;
         let text = match place {
             Place::Status => {
@@ -31,11 +32,6 @@ impl Server {
         Ok(ReadResourceResult::new(vec![contents]))
     }
 
-    /// The processes, in the order of the file.
-    pub(super) fn processes(&self) -> Vec<(&str, ProcessType)> {
-        self.service.processes().collect()
-    }
-
     /// The same as the tool answers that is asked for nothing but the process.
     async fn latest(&self, kind: LogKind, process: &str) -> Result<Option<String>, ErrorData> {
         let mut arguments = JsonObject::new();
@@ -45,6 +41,14 @@ impl Server {
             answer.map_err(|refused| ErrorData::internal_error(refused.to_string(), None))?;
         Ok(text(answer))
     }
+}
+
+/// The processes as addresses know them.
+pub(super) fn borrowed(processes: &[(ProcessName, ProcessType)]) -> Vec<(&str, ProcessType)> {
+    let processes = processes.iter();
+    processes
+        .map(|(name, kind)| (name.as_str(), *kind))
+        .collect()
 }
 
 fn text(answer: CallToolResult) -> Option<String> {

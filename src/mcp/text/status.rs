@@ -19,6 +19,12 @@ pub(in crate::mcp) fn status(report: &StatusReport) -> String {
     }
     let (version, url) = (&report.version, &report.url);
     _ = write!(text, " (background-process-manager {version}, {url})\n\n");
+    if let Some(error) = &report.config_error {
+        _ = write!(
+            text,
+            ".mcp-run is wrong, so an older one holds:\n{error}\n\n"
+        );
+    }
     table(&mut text, &report.processes);
     for process in &report.processes {
         details(&mut text, process);
@@ -195,6 +201,7 @@ mod tests {
             url: "http://localhost:3001/mcp".to_owned(),
             mode: Mode::Dev,
             release_in_seconds: Some(9_120.0),
+            config_error: None,
             processes: vec![main, web],
         };
         assert_eq!(

@@ -41,6 +41,7 @@ fn headline(report: &WaitReport) -> &'static str {
         (Some(Unmet::TimeUp), _) => "not yet, time is up",
         (Some(Unmet::TooLate), _) => "not yet, and the next attempt is later than the wait",
         (Some(Unmet::Stopped), _) => "it is stopped, so that cannot come",
+        (Some(Unmet::Removed), _) => "its entry was removed, so that cannot come",
         (Some(Unmet::ShuttingDown), _) => "the daemon is ending, so that cannot come",
     }
 }

@@ -37,6 +37,8 @@ pub enum Unmet {
     TooLate,
     /// It is stopped: it cannot come before somebody starts it.
     Stopped,
+    /// Its entry was removed from `.mcp-run`.
+    Removed,
     /// The daemon ends.
     ShuttingDown,
 }
@@ -119,7 +121,7 @@ impl WaitReport {
     pub fn is_error(&self) -> bool {
         match self.reason {
             None | Some(Unmet::TimeUp | Unmet::TooLate) => false,
-            Some(Unmet::Stopped | Unmet::ShuttingDown) => true,
+            Some(Unmet::Stopped | Unmet::Removed | Unmet::ShuttingDown) => true,
         }
     }
 }
@@ -189,6 +191,10 @@ fn instead(reason: Unmet, now: &ProcessReport) -> String {
         (Unmet::TooLate, None) => "restart acts at once".to_owned(),
         (Unmet::Stopped, _) => {
             "it stays stopped until somebody starts it: call start or restart".to_owned()
+        }
+        (Unmet::Removed, _) => {
+            "its entry was removed from .mcp-run; get_status shows the processes that there are"
+                .to_owned()
         }
         (Unmet::ShuttingDown, _) => "the daemon is ending; start it again".to_owned(),
     }

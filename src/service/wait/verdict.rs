@@ -43,6 +43,8 @@ pub(super) struct Sight {
     pub(super) unbuilt: Option<EventReport>,
     /// Whether the daemon ends.
     pub(super) is_ending: bool,
+    /// Whether the configuration does not name it any more.
+    pub(super) is_removed: bool,
 }
 
 impl Goal {
@@ -53,6 +55,7 @@ impl Goal {
             _ if self.is_met(now) => Verdict::Met,
             // A run that is told to end will.
             Self::Exit(_) => Verdict::Open,
+            _ if sight.is_removed => Verdict::Unmet(Unmet::Removed),
             _ if sight.is_ending => Verdict::Unmet(Unmet::ShuttingDown),
             Self::Build => Verdict::Open,
             Self::Ready | Self::Log => prospect(now, left),

@@ -98,10 +98,22 @@ impl Daemon {
     /// Starts one that prints to these; what is piped is collected. Its port is found in the state
     /// folder, because nobody may be able to read what it says.
     #[track_caller]
-    #[expect(clippy::disallowed_methods, reason = "the test starts the daemon")]
     pub(crate) fn start_into(project: &Project, stdout: Stdio, stderr: Stdio) -> Self {
-        let mut command = Self::command(project);
+        Self::launch_between(project, Self::command(project), stdout, stderr)
+    }
+
+    /// The same with a command that in the end becomes the daemon.
+    #[track_caller]
+    #[expect(clippy::disallowed_methods, reason = "the test starts the daemon")]
+    pub(crate) fn launch_between(
+        project: &Project,
+        mut command: Command,
+        stdout: Stdio,
+        stderr: Stdio,
+    ) -> Self {
         let mut child = command.stdout(stdout).stderr(stderr).spawn().unwrap();
+        // It holds ends of pipes as well.
+        drop(command);
         let output = Arc::new(Mutex::new(String::new()));
         if let Some(pipe) = child.stdout.take() {
             follow(pipe, output.clone(), None);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 pub(crate) fn status() -> Value {
     json!({
         "project_dir": "string", "version": "string", "url": "string", "mode": "dev|release",
-        "release_in_seconds": "number?",
+        "release_in_seconds": "number?", "config_error": "string?",
         "processes": [{
             "name": "string", "type": "rust|npm|command",
             "state": "stopped|building|proving|running|stopping|backing_off",
@@ -62,7 +62,7 @@ pub(crate) fn restart() -> Value {
 pub(crate) fn wait() -> Value {
     json!({
         "process": "string", "until": "ready|exit|log|build", "met": "boolean",
-        "reason": "time_up|too_late|stopped|shutting_down?", "waited_seconds": "number",
+        "reason": "time_up|too_late|stopped|removed|shutting_down?", "waited_seconds": "number",
         "state": "stopped|building|proving|running|stopping|backing_off",
         "health": "ready|unready?", "behind": "build_failed|rolled_back|sources_changed?",
         "run": "integer?", "pid": "integer?", "line": "string?",

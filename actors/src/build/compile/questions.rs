@@ -34,7 +34,7 @@ impl CargoRun<'_> {
     pub(super) async fn variables(&self, products: &Products, binary: &Binary) -> CargoVariables {
         let mut rust_libraries = None;
         if products.needs_rust_libraries() {
-            let cwd = &self.job.customer.spec.cwd;
+            let cwd = &self.job.spec().cwd;
             if let Ok(rustc) = resolve("rustc", &self.tool.variables, cwd) {
                 let arguments = ["--print", "target-libdir"].map(Into::into).into();
                 let folder = self.ask(self.launch(&rustc, arguments)).await;
@@ -54,7 +54,7 @@ impl CargoRun<'_> {
     /// What cargo's configuration adds to the environment of programs.
     async fn configured(&self) -> Variables {
         let inherited = &self.tool.variables;
-        if !cargo_env::is_there(&self.job.customer.spec.cwd, inherited) {
+        if !cargo_env::is_there(&self.job.spec().cwd, inherited) {
             return Variables::new();
         }
         let question = |arguments| {

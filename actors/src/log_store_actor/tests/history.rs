@@ -8,7 +8,10 @@ use crate::{
         DescribeDiagnosis, DescribeKnown, Diagnosed, Diagnosis, Known, KnownDiagnosis, WhichBuild,
     },
     build::known::{Identity, Origin, Severity},
-    logs::archive::{Archive, ArchiveLimits, Closed, clock::Clock},
+    logs::{
+        SetLimits,
+        archive::{Archive, ArchiveLimits, Closed, clock::Clock},
+    },
     report::BuildOutcome,
     spec::LogSettings,
 };
@@ -335,4 +338,35 @@ async fn a_history_that_could_not_be_opened_is_tried_again_when_a_run_begins() {
     print(&store, run(1), "in memory\n").await;
     print(&store, run(2), "on disk\n").await;
     assert_eq!((file(1), file(2).as_deref()), (None, Some("on disk\n")));
+}
+
+#[actix::test]
+async fn new_limits_hold_for_what_is_kept_already() {
+    let root = tempfile::tempdir().unwrap();
+    let store = store_in(root.path(), Limits::default()).await;
+    let line = format!("{}\n", "x".repeat(1000));
+    for n in 1..=4 {
+        open(&store, run(n), vec![]).await;
+        print(&store, run(n), &line.repeat(400)).await;
+        crash(&store, n).await;
+    }
+    let files = || {
+        let names = std::fs::read_dir(root.path().join("main")).unwrap();
+        names
+            .filter(|it| {
+                it.as_ref()
+                    .is_ok_and(|it| it.path().extension() == Some("log".as_ref()))
+            })
+            .count()
+    };
+    assert_eq!(files(), 4);
+    let limits = SetLimits {
+        settings: LogSettings {
+            keep_bytes: 1 << 20,
+            ..LogSettings::default()
+        },
+        processes: vec!["main".parse().unwrap()],
+    };
+    store.send(limits).await.unwrap();
+    assert!(files() < 4, "{} files", files());
 }

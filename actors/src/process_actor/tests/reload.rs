@@ -1,0 +1,117 @@
+//! What a changed configuration does to a process.
+
+use super::*;
+use crate::{
+    restart::{ConfigRejected, Remove, Replace, Stop},
+    sockets::Doors,
+};
+
+impl Scene {
+    async fn replace(&self, edit: impl FnOnce(&mut ProcessSpec)) {
+        let mut spec = spec();
+        edit(&mut spec);
+        let spec = Arc::new(spec);
+        let doors = Doors::Own;
+        self.actor.send(Replace { spec, doors }).await.unwrap();
+    }
+
+    /// The builder hands back what it was given.
+    async fn reuses(&mut self) {
+        let (job, work) = self.builds.recv().await.unwrap();
+        let Work::Reuse(artifact) = work else {
+            panic!("{work:?}");
+        };
+        let built = Built {
+            artifact,
+            report: None,
+            said: bytes::Bytes::new(),
+        };
+        let outcome = Ok(built);
+        self.actor.send(BuildDone { job, outcome }).await.unwrap();
+    }
+
+    fn texts(&self, kind: EventKind) -> Vec<String> {
+        let events = self.report().events.into_iter();
+        let events = events.filter(|event| event.kind == kind);
+        events.map(|event| event.text).collect()
+    }
+}
+
+fn green(spec: &mut ProcessSpec) {
+    spec.env.insert("COLOUR".into(), "green".into());
+}
+
+#[actix::test]
+async fn a_changed_environment_is_what_the_next_child_of_the_same_program_gets() {
+    let mut scene = Scene::running().await;
+    scene.replace(green).await;
+    assert_eq!(
+        scene.texts(EventKind::Reloaded),
+        ["env changed: a new run without a build"]
+    );
+    scene.reuses().await;
+    scene.dies(1, Exit::Code(0)).await;
+    let launches = scene.stage.launches.borrow();
+    assert_eq!(launches[1].program, launches[0].program);
+    let colour = ("COLOUR".into(), "green".into());
+    assert!(launches[1].environment.contains(&colour));
+}
+
+#[actix::test]
+async fn a_rollback_says_that_it_goes_back_to_the_configuration_before() {
+    let mut scene = Scene::running().await;
+    scene.replace(green).await;
+    scene.reuses().await;
+    scene.dies(1, Exit::Code(0)).await;
+    scene.dies(2, Exit::Code(1)).await;
+    assert_eq!(
+        scene.texts(EventKind::RolledBack),
+        [
+            "run 2: exit code 1; the last good version is started again, as .mcp-run had it before the change"
+        ]
+    );
+    let launches = scene.stage.launches.borrow();
+    assert_eq!(launches[2].environment, launches[0].environment);
+}
+
+#[actix::test]
+async fn the_same_entry_again_is_no_change() {
+    let mut scene = Scene::running().await;
+    scene.replace(|_| {}).await;
+    assert!(scene.texts(EventKind::Reloaded).is_empty());
+    assert!(scene.builds.try_recv().is_err());
+}
+
+#[actix::test]
+async fn a_rejected_configuration_stands_in_the_history() {
+    let scene = Scene::running().await;
+    let why = "/p/.mcp-run:3: nonsense".to_owned();
+    scene.actor.send(ConfigRejected { why }).await.unwrap();
+    assert_eq!(
+        scene.texts(EventKind::ConfigInvalid),
+        ["/p/.mcp-run:3: nonsense"]
+    );
+}
+
+#[actix::test]
+async fn orders_for_a_removed_process_are_answered_with_stopped_and_why() {
+    let scene = Scene::running().await;
+    let waiting = scene.asks(Mode::Dev, Cause::Requested).await;
+    let gone = scene.actor.send(Remove);
+    let late = async {
+        let by = crate::restart::Asker::Person;
+        let stop = scene.actor.send(Stop { by }).await.unwrap().unwrap();
+        (waiting.await.unwrap(), stop.await.unwrap())
+    };
+    let (gone, (restart, stop)) = tokio::join!(gone, async {
+        let late = late.await;
+        scene.dies(1, Exit::Code(0)).await;
+        late
+    });
+    gone.unwrap();
+    assert_eq!((restart.ok, restart.outcome), (false, Outcome::Stopped));
+    assert!(restart.next.unwrap().contains("removed from .mcp-run"));
+    assert_eq!((stop.ok, stop.outcome), (true, Outcome::Stopped));
+    assert!(scene.board.borrow().is_removed());
+    assert!(!scene.board.borrow().is_ending());
+}
