@@ -9,3 +9,4 @@ pub mod daemon;
 pub mod http;
 pub mod mcp;
 pub mod service;
+pub mod tui;

@@ -33,5 +33,6 @@ mod start;
 mod support;
 mod swap;
 mod trees;
+mod tui;
 mod waits;
 mod watchdog;

@@ -11,6 +11,7 @@ pub(crate) mod project;
 mod server;
 pub(crate) mod shape;
 mod stream;
+mod terminal;
 mod visitor;
 
 use std::{
@@ -21,7 +22,7 @@ use std::{
 
 pub(crate) use self::{
     bpm::Bpm, daemon::Daemon, found::*, gate::Gate, http::Http, measure::*, processes::*,
-    project::Project, server::*, stream::Lines, visitor::*,
+    project::Project, server::*, stream::Lines, terminal::*, visitor::*,
 };
 
 /// How long anything may take before a test gives up.

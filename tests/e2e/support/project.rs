@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
@@ -45,6 +46,15 @@ impl Project {
         let new = path.with_extension("new");
         fs::write(&new, text).unwrap();
         fs::rename(new, path).unwrap();
+        self
+    }
+
+    /// Puts a text behind what a file holds.
+    pub(crate) fn append(&self, path: &str, text: &str) -> &Self {
+        let file = fs::OpenOptions::new()
+            .append(true)
+            .open(self.dir().join(path));
+        file.unwrap().write_all(text.as_bytes()).unwrap();
         self
     }
 

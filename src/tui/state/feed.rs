@@ -1,0 +1,103 @@
+//! What is read of the logs: which lines, and how they arrive.
+
+use std::sync::Arc;
+
+use bpm_actors::logs::{Stream, level::Level};
+use jiff::Timestamp;
+
+/// Whose lines.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Those of one process.
+    One(Arc<str>),
+    /// Those of all, merged by time.
+    All,
+}
+
+/// What printed them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The process.
+    Run,
+    /// Its builds.
+    Build,
+}
+
+/// Which lines one pane shows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Topic {
+    /// Whose.
+    pub scope: Scope,
+    /// Of runs or of builds.
+    pub kind: Kind,
+    /// Only lines that match this regular expression.
+    pub pattern: Option<Arc<str>>,
+    /// Only lines that say that they are at least as bad.
+    pub level: Option<Level>,
+}
+
+impl Topic {
+    /// All that builds of a process print.
+    #[must_use]
+    pub fn builds_of(process: Arc<str>) -> Self {
+        Self {
+            scope: Scope::One(process),
+            kind: Kind::Build,
+            pattern: None,
+            level: None,
+        }
+    }
+}
+
+/// One subscription. A message of one that was given up has an id that nobody knows any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FeedId(pub u64);
+
+/// The place of a line in all that a process prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Which run, or build.
+    pub run: u64,
+    /// Which line of it, from 1.
+    pub seq: u64,
+}
+
+/// A line that was printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// By which process.
+    pub process: Arc<str>,
+    /// Where it stands.
+    pub place: Place,
+    /// When.
+    pub at: Timestamp,
+    /// To which output.
+    pub stream: Stream,
+    /// As printed, with its colours.
+    pub text: Box<str>,
+}
+
+/// What arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A line.
+    Line(Line),
+    /// Something about lines that do not.
+    Notice {
+        /// Of which process, if of one.
+        process: Option<Arc<str>>,
+        /// What it is.
+        notice: Notice,
+    },
+}
+
+/// Something that a reader should know about the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// This run, or build, begins.
+    RunChanged(u64),
+    /// Lines are gone from the history; how many is not always known.
+    Gap(Option<u64>),
+    /// The screen was too slow for them; how many is not always known.
+    Dropped(Option<u64>),
+}

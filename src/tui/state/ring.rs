@@ -1,0 +1,196 @@
+//! The lines that a pane holds: a window on the history, bounded in bytes.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use super::feed::{Item, Line, Notice, Place};
+
+/// What stands in a pane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A line that was printed.
+    Line(Line),
+    /// What the screen says in between.
+    Notice(String),
+}
+
+impl Entry {
+    /// What it costs, roughly, in bytes.
+    fn size(&self) -> usize {
+        let text = match self {
+            Self::Line(line) => line.text.len(),
+            Self::Notice(text) => text.len(),
+        };
+        size_of::<Self>() + text
+    }
+}
+
+/// Entries with numbers that stay theirs while others come and go at both ends.
+#[derive(Debug, Default)]
+pub struct Ring {
+    entries: VecDeque<Entry>,
+    /// The number of the first entry.
+    first: i64,
+    bytes: usize,
+    /// The last line of each process that was received, shown or not.
+    last: BTreeMap<Arc<str>, Place>,
+    /// When the first line was printed that was received.
+    since: Option<Timestamp>,
+}
+
+impl Ring {
+    /// The most that a pane holds, in bytes.
+    pub const LIMIT: usize = 4 * 1024 * 1024;
+
+    /// The number of the first entry.
+    #[must_use]
+    pub fn first(&self) -> i64 {
+        self.first
+    }
+
+    /// The number behind that of the last entry.
+    #[must_use]
+    pub fn end(&self) -> i64 {
+        self.first + i64::try_from(self.entries.len()).unwrap_or(i64::MAX)
+    }
+
+    /// Whether nothing is there.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether no more should be taken while somebody looks at what is there.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.bytes >= Self::LIMIT
+    }
+
+    /// The entry with this number.
+    #[must_use]
+    pub fn entry(&self, number: i64) -> Option<&Entry> {
+        self.entries.get(usize::try_from(number - self.first).ok()?)
+    }
+
+    /// The first line.
+    #[must_use]
+    pub fn oldest(&self) -> Option<&Line> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Line(line) => Some(line),
+            Entry::Notice(_) => None,
+        })
+    }
+
+    /// Where each process was read up to.
+    #[must_use]
+    pub fn last(&self) -> &BTreeMap<Arc<str>, Place> {
+        &self.last
+    }
+
+    /// When the first line was printed that was received.
+    #[must_use]
+    pub fn since(&self) -> Option<Timestamp> {
+        self.since
+    }
+
+    /// Takes what arrived. Lines that are there already (a cut connection was resumed) are not taken
+    /// twice.
+    pub fn push(&mut self, item: Item) {
+        match item {
+            Item::Line(line) => {
+                let known = self.last.get(&line.process);
+                if known.is_some_and(|last| *last >= line.place) {
+                    return;
+                }
+                self.last.insert(line.process.clone(), line.place);
+                self.since.get_or_insert(line.at);
+                self.push_entry(Entry::Line(line));
+            }
+            Item::Notice { process, notice } => {
+                let whose = process.map_or(String::new(), |process| format!("{process}: "));
+                let text = match notice {
+                    Notice::RunChanged(run) => format!("{whose}run {run}"),
+                    Notice::Gap(Some(lines)) => format!("{whose}{lines} lines are gone"),
+                    Notice::Gap(None) => format!("{whose}lines are gone"),
+                    Notice::Dropped(Some(lines)) => format!("{whose}{lines} lines left out"),
+                    Notice::Dropped(None) => format!("{whose}lines left out"),
+                };
+                self.push_entry(Entry::Notice(text));
+            }
+        }
+    }
+
+    /// Puts older lines before those that are there; gives how many were new.
+    pub fn push_older(&mut self, lines: Vec<Line>) -> usize {
+        let mut oldest = BTreeMap::new();
+        for entry in &self.entries {
+            if let Entry::Line(line) = entry {
+                oldest.entry(line.process.clone()).or_insert(line.place);
+            }
+        }
+        let is_older = |line: &Line| {
+            let known = oldest.get(&line.process).or(self.last.get(&line.process));
+            known.is_none_or(|known| line.place < *known)
+        };
+        let new: Vec<Line> = lines.into_iter().filter(is_older).collect();
+        let count = new.len();
+        for line in new.into_iter().rev() {
+            let last = self.last.entry(line.process.clone());
+            last.or_insert(line.place);
+            let entry = Entry::Line(line);
+            self.bytes += entry.size();
+            self.entries.push_front(entry);
+            self.first -= 1;
+        }
+        count
+    }
+
+    /// Drops the oldest entries until no more than `bytes` are held.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        while self.bytes > bytes
+            && let Some(entry) = self.entries.pop_front()
+        {
+            self.bytes -= entry.size();
+            self.first += 1;
+        }
+    }
+
+    /// Drops the newest entries until no more than `bytes` are held. Reading then goes on before them.
+    pub fn shrink_end_to(&mut self, bytes: usize) {
+        while self.bytes > bytes
+            && let Some(entry) = self.entries.pop_back()
+        {
+            self.bytes -= entry.size();
+            if let Entry::Line(line) = entry {
+                let before = Place {
+                    run: line.place.run,
+                    seq: line.place.seq.saturating_sub(1),
+                };
+                self.last.insert(line.process, before);
+            }
+        }
+    }
+
+    /// Drops all entries; where each process was read up to is kept.
+    pub fn clear(&mut self) {
+        self.first = self.end();
+        self.entries.clear();
+        self.bytes = 0;
+    }
+
+    /// Forgets also where it was read up to.
+    pub fn forget(&mut self) {
+        self.clear();
+        self.last.clear();
+        self.since = None;
+    }
+
+    fn push_entry(&mut self, entry: Entry) {
+        self.bytes += entry.size();
+        self.entries.push_back(entry);
+    }
+}

@@ -1,0 +1,84 @@
+//! The search within what is shown.
+
+use std::ops::Range;
+
+use bpm_actors::pattern::Pattern;
+use regex::Regex;
+
+use super::{pane::Pane, selection::text_of};
+
+/// What is looked for.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// As typed.
+    pub text: String,
+    regex: Regex,
+    /// The entry that n and N go on from.
+    pub current: Option<i64>,
+}
+
+/// Which way n and N go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To newer lines.
+    Down,
+    /// To older lines.
+    Up,
+}
+
+impl Search {
+    /// Reads a regular expression. Case counts only where it has a capital letter.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        check(text)?;
+        let regex = regex::RegexBuilder::new(text)
+            .case_insensitive(!text.chars().any(char::is_uppercase))
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            text: text.to_owned(),
+            regex,
+            current: None,
+        })
+    }
+
+    /// Where it matches in a text.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> Vec<Range<usize>> {
+        let found = self.regex.find_iter(text).map(|it| it.range());
+        found.filter(|it| !it.is_empty()).collect()
+    }
+
+    /// The next entry that matches, beginning with `from`; round the end where there is none.
+    #[must_use]
+    pub fn next(&self, pane: &Pane, from: i64, way: Way) -> Option<i64> {
+        let (first, end) = (pane.ring.first(), pane.ring.end());
+        let matches = |number: &i64| {
+            let entry = pane.ring.entry(*number);
+            entry.is_some_and(|entry| self.regex.is_match(&text_of(entry)))
+        };
+        match way {
+            Way::Down => {
+                let from = from.clamp(first, end);
+                (from..end).chain(first..from).find(matches)
+            }
+            Way::Up => {
+                let behind = from.saturating_add(1).clamp(first, end);
+                let up = (first..behind).rev();
+                up.chain((behind..end).rev()).find(matches)
+            }
+        }
+    }
+}
+
+/// Whether the daemon would take this pattern.
+///
+/// # Errors
+/// Why it would not.
+pub fn check(text: &str) -> Result<(), String> {
+    Pattern::parse(text)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}

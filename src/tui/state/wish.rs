@@ -1,0 +1,146 @@
+//! What the state wants done. The loop does it and tells what came of it in a message.
+
+use bpm_actors::report::RestartReport;
+use jiff::Timestamp;
+
+use super::{
+    feed::{FeedId, Item, Line, Place, Topic},
+    link::Link,
+    usage::Measure,
+};
+use crate::{client::Order, service::StatusReport, tui::state::action::Action};
+
+/// Something to do outside of the state.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    /// End.
+    Quit,
+    /// Ask for the status.
+    Refresh,
+    /// Give an order.
+    Order {
+        /// To which process.
+        process: String,
+        /// Which.
+        order: Order,
+    },
+    /// Read lines and go on reading.
+    Follow {
+        /// What to call it.
+        feed: FeedId,
+        /// Which lines.
+        topic: Topic,
+        /// Only behind this place; without it, some of the last lines come first.
+        after: Option<Resume>,
+    },
+    /// Read no more of it.
+    Unfollow(FeedId),
+    /// Read lines before those that are there.
+    Older {
+        /// Which lines.
+        topic: Topic,
+        /// The first line that is there.
+        before: Before,
+    },
+    /// Find the errors of a build.
+    FindErrors {
+        /// Of which process.
+        process: String,
+        /// Which build.
+        build: u64,
+    },
+    /// Put a text on the clipboard.
+    Copy(String),
+}
+
+/// Where reading goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// The cursor of all processes whose lines were read.
+    pub cursor: String,
+    /// When the first line was printed that was read: older ones of other processes are not missing.
+    pub since: Timestamp,
+}
+
+/// The line before which older ones are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// Its place.
+    pub place: Place,
+    /// Its time.
+    pub at: Timestamp,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// A person wants something.
+    Action(Action),
+    /// The screen has this size now.
+    Resized {
+        /// Columns.
+        width: u16,
+        /// Rows.
+        height: u16,
+    },
+    /// A second has passed.
+    Tick,
+    /// The connection changed.
+    Link(Link),
+    /// What all processes do.
+    Status(Box<StatusReport>),
+    /// The daemon tells that something happened.
+    Event(Event),
+    /// What all processes use.
+    Usage(Vec<Measure>),
+    /// Lines.
+    Items {
+        /// Of which subscription.
+        feed: FeedId,
+        /// Which.
+        items: Vec<Item>,
+    },
+    /// A subscription ended.
+    FeedEnded {
+        /// Which.
+        feed: FeedId,
+        /// Why.
+        why: String,
+    },
+    /// Older lines.
+    Older {
+        /// Of what.
+        topic: Topic,
+        /// Which, the oldest first; or why not.
+        lines: Result<Vec<Line>, String>,
+    },
+    /// The errors of a build.
+    Errors {
+        /// Of which process.
+        process: String,
+        /// Which build.
+        build: u64,
+        /// In one line each.
+        lines: Vec<String>,
+    },
+    /// An order was answered.
+    Ordered {
+        /// Of which process.
+        process: String,
+        /// Which.
+        order: Order,
+        /// What came of it.
+        result: Result<Box<RestartReport>, String>,
+    },
+}
+
+/// Something that happened in the daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Of which kind, in the API's words.
+    pub kind: String,
+    /// Which process, if one.
+    pub process: Option<String>,
+    /// In words.
+    pub text: String,
+}
