@@ -12,7 +12,7 @@
 //! | [`BuildStarted`](crate::artifact::BuildStarted), [`BuildWaits`](crate::artifact::BuildWaits), [`BuildDone`](crate::artifact::BuildDone) | [`BuilderActor`](crate::builder_actor) | what became of a job |
 //! | [`Exited`], [`TreeGone`] | [`Reaper`](crate::reaper) | what became of a run |
 //!
-//! It sends [`Build`] and [`CancelBuild`] to the builder, [`OpenLog`](crate::logs::OpenLog),
+//! It sends [`Build`] and [`CancelBuild`] to the builder, [`OpenLog`],
 //! [`Crashed`], [`Stopped`] and [`TreeEnded`] to the log store and [`ModeChanged`] to the idle clock,
 //! and never waits for any of them in a handler. It watches each new child until it is ready
 //! ([`crate::readiness`], [`crate::notify`]) and tells the [`crate::relay`] where connections go.

@@ -1,6 +1,6 @@
 //! `bpm`: the command line of a running daemon, and the tools around it.
 //!
-//! `main` calls [`run`]. Each command has a file; what it prints is made by pure functions, which tests
+//! `main` calls [`run()`]. Each command has a file; what it prints is made by pure functions, which tests
 //! call. It speaks to the daemon through [`crate::client`] and must not know how that works, nor
 //! HTTP or the terminal UI.
 

@@ -2,7 +2,7 @@
 //!
 //! `STATE/logs/NAME/run-000007.log` has what run 7 printed, byte for byte, for `less`, `rg` and
 //! `tail -F`; `run-000007.idx` beside it tells streams, times and numbers. The store hands over
-//! lines before anybody sees them; readers get [segments](segment::Segment) and read those without
+//! lines before anybody sees them; readers get segments and read those without
 //! the store. The room knows files and no actor.
 //!
 //! Nothing here fails for who prints or reads. Where the system refuses, the history is off until it
