@@ -71,6 +71,9 @@ pub(super) enum Command {
     /// Run stopped processes again; builds them first.
     #[command(after_help = help::START)]
     Start(OrderArguments),
+    /// Read the .mcp-run again; what changed takes effect.
+    #[command(after_help = help::RELOAD)]
+    Reload(ReloadArguments),
     /// Wait until a process is ready, ends, or prints a line.
     #[command(after_help = help::WAIT)]
     Wait(WaitArguments),
@@ -111,6 +114,13 @@ pub(super) enum Command {
         /// Where; without it, into `man` beside this program.
         dir: Option<PathBuf>,
     },
+}
+
+#[derive(Args, Clone, Debug)]
+pub(super) struct ReloadArguments {
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args, Clone, Debug)]

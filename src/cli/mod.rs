@@ -23,6 +23,7 @@ mod mcp_config;
 mod names;
 mod orders;
 mod paint;
+mod reload;
 mod run;
 mod service;
 mod status;
@@ -110,6 +111,7 @@ async fn speak(command: &Command, place: &Place, console: &mut Console) -> Resul
         Command::Start(arguments) => {
             orders::carry_out(link, Order::Start, arguments, console).await
         }
+        Command::Reload(arguments) => reload::reload(link, arguments, console).await,
         Command::Run(_)
         | Command::Init(_)
         | Command::Check(_)

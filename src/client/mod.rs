@@ -42,7 +42,7 @@ use self::{
     query::{Query, encoded},
     transport::{Answer, Request},
 };
-pub use crate::service::{ProcessUsage, StatusReport, UsageReport};
+pub use crate::service::{ProcessUsage, ReloadReport, StatusReport, UsageReport};
 
 /// How long a question may take that the daemon answers from memory.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -139,6 +139,18 @@ impl Client {
             .unwrap_or(Duration::MAX)
             .saturating_add(MARGIN);
         self.ask(request, patience).await
+    }
+
+    /// Lets the daemon read its configuration again. Answers when what changed begins to take effect.
+    ///
+    /// # Errors
+    /// When the configuration is wrong, so that nothing was changed, or there is no answer.
+    pub async fn reload(&self) -> Result<ReloadReport, ClientError> {
+        let request = Request {
+            method: Method::POST,
+            ..Request::get("/api/reload")
+        };
+        self.ask(request, PATIENCE).await
     }
 
     /// What happens from now on; before it what came behind the event `after`, or the `last` so many.

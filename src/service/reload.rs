@@ -1,14 +1,14 @@
 //! The reload of the configuration, as those who ask for it see it. The daemon does the work.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Service;
 use crate::config::{Fate, Plan};
 
 /// What a reload changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReloadReport {
     /// Whether anything did.
     pub changed: bool,
@@ -23,7 +23,7 @@ pub struct ReloadReport {
 }
 
 /// What a reload changed of a process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReloadedProcess {
     /// Its name.
     pub name: String,
@@ -34,7 +34,7 @@ pub struct ReloadedProcess {
 }
 
 /// What a reload does with a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReloadChange {
     /// It is new, and started.

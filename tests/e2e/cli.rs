@@ -4,6 +4,7 @@ mod entrances;
 mod events;
 mod logs;
 mod orders;
+mod reload;
 mod setup;
 mod status;
 mod wait;

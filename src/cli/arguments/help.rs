@@ -31,6 +31,15 @@ Examples:
 
 --json prints what the MCP tool get_status answers, on one line; with --watch, a line for each change.";
 
+/// Below the help of `bpm reload`.
+pub(super) const RELOAD: &str = "\
+Examples:
+  bpm reload
+  bpm reload --json
+
+Only what changed is touched. A file that is wrong changes nothing: the exit code is 2, and the errors are those
+of `bpm check`. With reload = \"auto\" in .mcp-run, the default, the daemon does this by itself.";
+
 /// Below the help of `bpm logs`.
 pub(super) const LOGS: &str = "\
 Examples:

@@ -24,6 +24,13 @@ pub(super) fn lines(report: &StatusReport, face: Face) -> Vec<String> {
     rows.extend(report.processes.iter().map(row));
     let mut table = table::lines(&rows, face).into_iter();
     let mut lines = vec![headline(report, face)];
+    if let Some(error) = &report.config_error {
+        let told = std::iter::once(".mcp-run is wrong, so an older one holds:");
+        lines.extend(told.chain(error.lines()).map(|line| {
+            let line = harmless::line(line, Colours::Off);
+            face.colours.paint(Paint::Bad, &line)
+        }));
+    }
     lines.extend(table.next());
     for (process, line) in report.processes.iter().zip(table) {
         lines.push(line);

@@ -32,6 +32,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instan
         lines.push(Line::from(dir));
         lines.push(mode(state, now));
         lines.push(counts(state));
+        if let Some(error) = &seen.report.config_error {
+            lines.push(Line::styled(".mcp-run is wrong, an older one holds:", BAD));
+            let told = error.lines().map(|line| text::decode(line).text);
+            lines.extend(told.map(|line| Line::styled(line, BAD)));
+        }
     }
     for message in state.messages.newest_first() {
         let age = words::short(now.saturating_duration_since(message.at));
