@@ -8,7 +8,7 @@ use bpm_actors::{
     logs::{Stream, level::Level},
     pattern::{Case, Pattern},
     search::{
-        Extent, LogKind, Matching, Query, Which,
+        Extent, LogKind, Matching, NoSuchLog, Query, Which,
         bound::{BadBound, Bound},
         cursor::BadCursor,
         walk::{Item, Reach, Role, WalkLine},
@@ -22,8 +22,12 @@ use super::{
     Api,
     errors::{Answer, Refused},
     query::Parameters,
+    stream::Gone,
 };
-use crate::{http::refusal::Refusal, service::LogQuestion};
+use crate::{
+    http::refusal::Refusal,
+    service::{Following, LogQuestion, Service, ServiceError},
+};
 
 const NDJSON: &str = "application/x-ndjson";
 /// How many lines may be asked for.
@@ -39,17 +43,21 @@ const MOST_CONTEXT: usize = 100;
 pub(super) async fn read(api: web::Data<Api>, request: HttpRequest) -> Answer {
     let (question, reach) = asked(Parameters::of(&request)?, SystemTime::now())?;
     let place = api.streams.place()?;
-    let mut reader = api.service.follow(question, reach).await?;
+    let (mut reader, lost) = follow(&api.service, question, reach).await?;
     let answer = api
         .streams
         .answer(&request, NDJSON, place, |pen| async move {
+            if !lost.is_empty() {
+                pen.write(Bytes::from(written(&lost, reader.kind())))
+                    .await?;
+            }
             loop {
                 let items = match reader.next().await {
                     Ok(Some(items)) => items,
                     Ok(None) => return Ok(()),
                     Err(error) => {
                         log::debug!("http: logs end: {error}");
-                        return Ok(());
+                        return Err(Gone::Source);
                     }
                 };
                 let text = written(&items, reader.kind());
@@ -59,6 +67,36 @@ pub(super) async fn read(api: web::Data<Api>, request: HttpRequest) -> Answer {
             }
         });
     Ok(answer)
+}
+
+/// Begins to read. Numbers begin anew where no history is kept: who goes on behind a cursor of an
+/// earlier daemon is told so, and begins with what there is.
+async fn follow(
+    service: &Service,
+    question: LogQuestion,
+    reach: Reach,
+) -> Result<(Following, Vec<Item>), ServiceError> {
+    let from_start = LogQuestion {
+        query: Query {
+            after: None,
+            ..question.query.clone()
+        },
+        ..question.clone()
+    };
+    match service.follow(question, reach).await {
+        Err(ServiceError::NoSuchLog {
+            process,
+            cause: NoSuchLog::Ahead { .. },
+        }) if reach == Reach::Later => {
+            let reader = service.follow(from_start, reach).await?;
+            let gap = |process| Item::Gap {
+                process,
+                lines: None,
+            };
+            Ok((reader, process.0.into_iter().map(gap).collect()))
+        }
+        reader => Ok((reader?, Vec::new())),
+    }
 }
 
 /// Reads what is asked.
@@ -133,8 +171,7 @@ fn asked(mut given: Parameters, now: SystemTime) -> Result<(LogQuestion, Reach),
     let extent = match (head, tail) {
         (Some(head), _) => Extent::Head(head),
         (None, Some(tail)) => Extent::Tail(tail),
-        (None, None) if is_bounded && follow => Extent::All,
-        (None, None) if is_bounded => Extent::Head(MOST_LINES),
+        (None, None) if is_bounded => Extent::All,
         (None, None) if follow => Extent::Tail(LINES_BEFORE),
         (None, None) => Extent::Tail(USUAL_LINES),
     };
@@ -278,7 +315,7 @@ mod tests {
         assert_eq!(question.which, Which::All);
         assert_eq!(question.query.extent, Extent::All);
         let (question, _) = read("since=5m").unwrap();
-        assert_eq!(question.query.extent, Extent::Head(100_000));
+        assert_eq!(question.query.extent, Extent::All);
     }
 
     #[test]

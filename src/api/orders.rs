@@ -43,7 +43,14 @@ pub(super) async fn carry_out(
     }
     let patience = patience(&body)?;
     let process = request.match_info().get("name");
-    service.activity();
+    if service
+        .names()
+        .0
+        .iter()
+        .any(|it| Some(it.as_str()) == process)
+    {
+        service.activity();
+    }
     let report = service
         .carry_out(order, process, patience, &mut Unheard)
         .await?;

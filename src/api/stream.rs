@@ -35,9 +35,14 @@ pub(super) struct Streams {
     shutdown: CancellationToken,
 }
 
-/// The reader is gone, or was cut off.
+/// Why an answer ends before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Gone;
+pub(super) enum Gone {
+    /// The reader is gone, or took nothing for too long.
+    Reader,
+    /// There is nobody left to ask for the rest. The connection is cut: a clean end would look whole.
+    Source,
+}
 
 /// Where an answer is written.
 #[derive(Debug)]
@@ -50,8 +55,8 @@ impl Pen {
     /// When he is gone, or took nothing for too long.
     pub(super) async fn write(&self, piece: impl Into<Bytes>) -> Result<(), Gone> {
         match timeout(PATIENCE, self.0.send(piece.into())).await {
-            Ok(sent) => sent.map_err(|_| Gone),
-            Err(_) => Err(Gone),
+            Ok(sent) => sent.map_err(|_| Gone::Reader),
+            Err(_) => Err(Gone::Reader),
         }
     }
 }
@@ -97,14 +102,16 @@ impl Streams {
             };
             drop(place);
             // One who hung up has closed the connection already.
-            if written == Err(Gone)
+            if let Err(gone) = written
                 && !reader.is_closed()
                 && let Some(peer) = peer
             {
-                log::info!(
-                    "http: cut off a reader who took nothing for {} s",
-                    PATIENCE.as_secs()
-                );
+                if gone == Gone::Reader {
+                    log::info!(
+                        "http: cut off a reader who took nothing for {} s",
+                        PATIENCE.as_secs()
+                    );
+                }
                 peer.cut();
             }
         });
@@ -131,13 +138,13 @@ mod tests {
         let pen = Pen(pen);
         pen.write("a").await.unwrap();
         let begun = Instant::now();
-        assert_eq!(pen.write("b").await, Err(Gone));
+        assert_eq!(pen.write("b").await, Err(Gone::Reader));
         assert_eq!(begun.elapsed(), PATIENCE);
         // One who is only slow is not.
         assert_eq!(pieces.recv().await, Some("a".into()));
         pen.write("c").await.unwrap();
         drop(pieces);
-        assert_eq!(pen.write("d").await, Err(Gone));
+        assert_eq!(pen.write("d").await, Err(Gone::Reader));
         assert_eq!(begun.elapsed(), PATIENCE);
     }
 }

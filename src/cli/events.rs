@@ -18,6 +18,9 @@ use crate::client::{ClientError, Event, Events};
 /// How many are shown when nobody says.
 const USUAL: usize = 20;
 
+/// How many a daemon keeps.
+const MOST: usize = 1_000;
+
 /// Shows what happened and, with `--follow`, what happens.
 ///
 /// # Errors
@@ -45,7 +48,11 @@ pub(super) async fn events(
         }
         events = tokio::select! {
             () = &mut gone => return Ok(Code::Done),
-            events = link.again(console, async |client| client.events(seen, None).await) => events?,
+            events = link.again(console, async |client| {
+                // Who has seen nothing has seen nothing of the new daemon either.
+                let all = seen.is_none().then_some(MOST);
+                client.events(seen, all).await
+            }) => events?,
         };
     }
 }

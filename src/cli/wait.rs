@@ -26,7 +26,9 @@ pub(super) async fn wait(
     arguments: &WaitArguments,
     console: &mut Console,
 ) -> Result<Code, Failure> {
-    let until = Instant::now() + arguments.timeout;
+    let until = Instant::now().checked_add(arguments.timeout);
+    // Nobody lives to see the end of a longer time.
+    let until = until.unwrap_or_else(|| Instant::now() + Duration::from_hours(24 * 365));
     let status = link.client().status().await?;
     let name = names::chosen(&status, arguments.name.as_slice())?.remove(0);
     let goal = Goal::new(&arguments.awaited, process(&status, &name));

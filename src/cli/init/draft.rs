@@ -101,7 +101,16 @@ fn table(found: &Found, name: &str) -> String {
 
 /// What makes a swap better, for those who know the port.
 fn hints(what: &What) -> &'static str {
+    let needs_port = |words: &[String]| {
+        words
+            .iter()
+            .any(|it| it.contains("$PORT") || it.contains("${PORT"))
+    };
     match what {
+        What::Command(words) if needs_port(words) => {
+            "# ready = { http = \"http://127.0.0.1:8080/\" }   # how a new run shows that it is ready\n\
+             # port = 8080              # what clients connect to; the program serves at $PORT, which is empty without it\n"
+        }
         What::Rust { .. } => {
             "# ready = { http = \"http://127.0.0.1:8080/\" }   # how a new run shows that it is ready\n\
              # port = 8080              # swaps without a refused connection: the program serves at $PORT\n"
