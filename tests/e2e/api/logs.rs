@@ -157,6 +157,23 @@ fn who_follows_gets_what_comes_and_goes_on_into_the_next_run() {
 }
 
 #[test]
+fn without_a_history_a_cursor_of_an_earlier_daemon_is_a_gap_and_the_reader_goes_on() {
+    let project = Project::new("api-anew");
+    project.config(&format!("[logs]\ndisk = false\n{}", tail("main")));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    add(&project, "main", "one\n");
+    let mut lines = follow(&daemon, "process=main&follow=true&after_cursor=9:41");
+    assert_eq!(
+        lines.json(),
+        json!({"notice": "gap", "process": "main", "lines": null})
+    );
+    assert_eq!(lines.json()["text"], "one");
+    let answer = Http::new(daemon.port()).ask("GET /api/logs?process=main&after_cursor=9:41");
+    assert_eq!(answer.status, 404, "{answer:?}");
+}
+
+#[test]
 fn all_processes_are_followed_at_once() {
     let project = Project::new("api-all");
     project.config(&format!("{}{}", tail("one"), tail("two")));
