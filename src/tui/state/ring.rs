@@ -111,6 +111,10 @@ impl Ring {
                 self.push_entry(Entry::Line(line));
             }
             Item::Notice { process, notice } => {
+                if let (Some(process), Notice::Gap(None)) = (&process, &notice) {
+                    // Runs of a daemon without a history are numbered anew.
+                    self.last.remove(&**process);
+                }
                 let whose = process.map_or(String::new(), |process| format!("{process}: "));
                 let text = match notice {
                     Notice::RunChanged(run) => format!("{whose}run {run}"),
@@ -171,6 +175,8 @@ impl Ring {
                     seq: line.place.seq.saturating_sub(1),
                 };
                 self.last.insert(line.process, before);
+                // Also what is asked for by its time has to begin early enough.
+                self.since = self.since.map(|since| since.min(line.at));
             }
         }
     }
@@ -192,5 +198,50 @@ impl Ring {
     fn push_entry(&mut self, entry: Entry) {
         self.bytes += entry.size();
         self.entries.push_back(entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bpm_actors::logs::Stream;
+
+    use super::*;
+
+    fn line(run: u64, seq: u64) -> Item {
+        Item::Line(Line {
+            process: "main".into(),
+            place: Place { run, seq },
+            at: Timestamp::from_second(i64::try_from(seq).unwrap()).unwrap(),
+            stream: Stream::Stdout,
+            text: "text".into(),
+        })
+    }
+
+    #[test]
+    fn what_was_dropped_at_the_end_is_asked_for_again_by_place_and_by_time() {
+        let mut ring = Ring::default();
+        ring.push(line(7, 50));
+        ring.push_older(vec![]);
+        for seq in 51..60 {
+            ring.push(line(7, seq));
+        }
+        ring.since = Some(Timestamp::from_second(58).unwrap());
+        ring.shrink_end_to(0);
+        assert_eq!(ring.last()["main"], Place { run: 7, seq: 49 });
+        assert_eq!(ring.since(), Some(Timestamp::from_second(50).unwrap()));
+    }
+
+    #[test]
+    fn lines_of_runs_that_are_numbered_anew_are_taken() {
+        let mut ring = Ring::default();
+        ring.push(line(7, 50));
+        ring.push(line(1, 1));
+        assert_eq!(ring.end(), 1, "known already");
+        ring.push(Item::Notice {
+            process: Some("main".into()),
+            notice: Notice::Gap(None),
+        });
+        ring.push(line(1, 1));
+        assert_eq!(ring.end(), 3);
     }
 }
