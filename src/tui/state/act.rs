@@ -144,7 +144,9 @@ impl State {
     /// The selection; else the match that n and N found; else the last line on the screen.
     fn copy(&mut self, now: Instant) -> Vec<Wish> {
         let lens = self.lens();
-        let found = self.search.as_ref().and_then(|it| it.current);
+        let topic = self.topic();
+        let search = self.search.as_ref();
+        let found = search.and_then(|it| it.current(topic.as_ref()?));
         let text = self.pane().and_then(|pane| {
             let is_line = |entry: &i64| matches!(pane.ring.entry(*entry), Some(Entry::Line(_)));
             let shown = || {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bpm_actors::pattern::Pattern;
 use regex::Regex;
 
-use super::{pane::Pane, selection::text_of};
+use super::{feed::Topic, pane::Pane, selection::text_of};
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -13,8 +13,8 @@ pub struct Search {
     /// As typed.
     pub text: String,
     regex: Regex,
-    /// The entry that n and N go on from.
-    pub current: Option<i64>,
+    /// The entry that n and N go on from, and where it is.
+    current: Option<(Topic, i64)>,
 }
 
 /// Which way n and N go.
@@ -42,6 +42,18 @@ impl Search {
             regex,
             current: None,
         })
+    }
+
+    /// The entry of this topic that was found last.
+    #[must_use]
+    pub fn current(&self, topic: &Topic) -> Option<i64> {
+        let (found_in, entry) = self.current.as_ref()?;
+        (found_in == topic).then_some(*entry)
+    }
+
+    /// This entry was found.
+    pub fn found(&mut self, topic: Topic, entry: i64) {
+        self.current = Some((topic, entry));
     }
 
     /// Where it matches in a text.

@@ -76,7 +76,9 @@ impl State {
             return;
         };
         let visible = pane.visible(lens);
-        let current = search.current.filter(|it| pane.ring.entry(*it).is_some());
+        let current = search
+            .current(&topic)
+            .filter(|it| pane.ring.entry(*it).is_some());
         let from = match (current, way) {
             (Some(current), Way::Down) => current + 1,
             (Some(current), Way::Up) => current - 1,
@@ -84,7 +86,7 @@ impl State {
             (None, Way::Up) => visible.last().map_or(0, |row| row.entry),
         };
         if let Some(found) = search.next(pane, from, way) {
-            search.current = Some(found);
+            search.found(topic, found);
             pane.reveal(found, lens);
         } else {
             let text = format!("nothing matches {}", search.text);

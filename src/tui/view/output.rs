@@ -135,6 +135,9 @@ fn empty(state: &State) -> (String, Style) {
         return (text::decode(&trouble).text, WARNING);
     }
     let is_filtered = state.filter.is_some() || state.level.is_some();
+    if pane.is_some_and(|pane| !pane.ring.last().is_empty()) {
+        return ("cleared: what comes is shown".to_owned(), FAINT);
+    }
     let text = match (pane.is_some_and(|pane| pane.heard), is_filtered, state.kind) {
         (false, _, _) if state.link.is_up() => "loading …".to_owned(),
         (false, _, _) => "the daemon is away".to_owned(),
@@ -193,7 +196,8 @@ fn cells(
     };
     let search = state.search.as_ref();
     let matches = search.map_or(Vec::new(), |search| search.matches(&decoded.text));
-    let found = match search.and_then(|search| search.current) {
+    let topic = state.topic();
+    let found = match search.and_then(|search| search.current(topic.as_ref()?)) {
         Some(current) if current == row.entry => THIS_MATCH,
         _ => MATCH,
     };

@@ -169,7 +169,10 @@ fn n_and_shift_n_go_through_the_matches_and_round_the_end() {
         .act(Action::Search)
         .types("error")
         .act(Action::Accept);
-    let at = |sample: &Sample| sample.state.search.as_ref().unwrap().current;
+    let at = |sample: &Sample| {
+        let topic = sample.state.topic().unwrap();
+        sample.state.search.as_ref().unwrap().current(&topic)
+    };
     assert_eq!(at(&sample), Some(4));
     let ways = [
         (Action::PreviousMatch, 2),
