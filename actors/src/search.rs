@@ -283,7 +283,7 @@ pub(crate) fn search(
     let mut tracks = Tracks(tracks);
     tracks.choose(query.extent, cancelled)?;
     let page = show(&mut tracks, naming, query, cancelled)?;
-    Some(tally.found(&tracks, naming, &places, page))
+    Some(tally.found(&mut tracks, naming, &places, page))
 }
 
 /// The lines of each log within the bounds. Logs that have none are left out, but not all of them.
@@ -349,7 +349,7 @@ impl Tally {
     /// By process: `places` are those behind which lines were wanted.
     fn found(
         self,
-        tracks: &Tracks<'_>,
+        tracks: &mut Tracks<'_>,
         naming: Naming,
         places: &[Option<Position>],
         page: Page,
@@ -357,10 +357,22 @@ impl Tally {
         let sum = |count: fn(&View<'_>) -> u64| tracks.0.iter().map(|it| count(&it.view)).sum();
         let kept: u64 = sum(|view| view.total() as u64);
         let both: u64 = sum(|view| view.of_both_streams() as u64);
-        let cursor = tracks.0.iter().zip(places).filter_map(|(track, &after)| {
-            let end: Option<Position> = track.view.end().max(after);
-            Some((track.name.clone(), end?))
-        });
+        let shows_some = tracks.chosen() > 0;
+        let cursor = tracks
+            .0
+            .iter_mut()
+            .zip(places)
+            .filter_map(|(track, &after)| {
+                // Who wanted the first ones goes on with those behind them.
+                let next = track.chosen.end;
+                let end = if shows_some && next < track.matches.count() {
+                    track.before(next)
+                } else {
+                    track.view.end().max(after)
+                };
+                Some((track.name.clone(), end?))
+            });
+        let cursor = naming.cursor(cursor.collect());
         let logs = tracks.0.iter().flat_map(|track| {
             let logs = track.view.logs().iter();
             logs.map(|ranged| Searched::new(track.name, ranged.log))
@@ -384,7 +396,7 @@ impl Tally {
             unreadable: tracks.0.iter().map(|it| it.view.unreadable()).sum(),
             shortened: page.shortened as u64,
             collapsed: page.collapsed as u64,
-            cursor: naming.cursor(cursor.collect()),
+            cursor,
             text: page.text,
         }
     }

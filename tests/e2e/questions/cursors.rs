@@ -38,6 +38,17 @@ fn a_cursor_gives_exactly_what_is_new_and_says_when_there_is_nothing() {
     assert_eq!(cursor(&none), "1:6");
     let between = search(&daemon, &json!({"after_cursor": "1:1", "until": "1:4"}));
     assert_eq!(lines(&between), ["a2", "a3", "b1"], "{between}");
+    // Who wants the first ones goes on behind them.
+    let head = search(&daemon, &json!({"after_cursor": "1:1", "head": 2}));
+    assert_eq!(
+        (lines(&head), cursor(&head)),
+        (vec!["a2", "a3"], "1:3".into())
+    );
+    let rest = search(&daemon, &json!({"after_cursor": "1:3", "head": 9}));
+    assert_eq!(
+        (lines(&rest), cursor(&rest)),
+        (vec!["b1", "b2", "c1"], "1:6".into())
+    );
 }
 
 #[test]
