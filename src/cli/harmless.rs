@@ -1,5 +1,7 @@
 //! What children print, made fit for a terminal: colours may stay, nothing else acts on it.
 
+use bpm_actors::logs::escape_length;
+
 use super::paint::Colours;
 
 /// Appends a line of text. Escape sequences are left out, but for colours where there are to be any;
@@ -41,37 +43,10 @@ pub(super) fn line(line: &str, colours: Colours) -> String {
     text
 }
 
-/// The length of the complete escape sequence (ECMA-48) that the text starts with.
+/// The length of the complete escape sequence that the text starts with.
 fn sequence(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
-    if bytes[0] != 0x1b {
-        return None;
-    }
-    let run = |from: usize, set: std::ops::RangeInclusive<u8>| {
-        let tail = bytes.get(from..).unwrap_or_default();
-        from + tail.iter().take_while(|byte| set.contains(byte)).count()
-    };
-    let closed = |at: usize, set: std::ops::RangeInclusive<u8>| {
-        bytes
-            .get(at)
-            .filter(|byte| set.contains(byte))
-            .map(|_| at + 1)
-    };
-    match bytes.get(1)? {
-        b'[' => closed(run(run(2, 0x30..=0x3f), 0x20..=0x2f), 0x40..=0x7e),
-        // Strings (titles, links, images) end with BEL or ESC \.
-        b']' | b'P' | b'X' | b'^' | b'_' => {
-            let end = bytes[2..]
-                .iter()
-                .position(|byte| matches!(byte, 0x07 | 0x1b))?
-                + 2;
-            match bytes[end] {
-                0x07 => Some(end + 1),
-                _ => (bytes.get(end + 1) == Some(&b'\\')).then_some(end + 2),
-            }
-        }
-        _ => closed(run(1, 0x20..=0x2f), 0x30..=0x7e),
-    }
+    bytes.starts_with(b"\x1b").then(|| escape_length(bytes))?
 }
 
 /// Whether a sequence changes colours and the like (SGR) and nothing else.

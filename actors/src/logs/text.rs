@@ -71,8 +71,10 @@ fn is_hidden(char: char) -> bool {
     char.is_control() && char != '\t'
 }
 
-/// The length of the escape sequence (ECMA-48) at the start of `bytes`; `None` if it is not complete.
-fn escape_length(bytes: &[u8]) -> Option<usize> {
+/// The length in bytes of the escape sequence (ECMA-48) that `bytes`, which start with ESC, begin
+/// with; `None` if it is not complete.
+#[must_use]
+pub fn escape_length(bytes: &[u8]) -> Option<usize> {
     let run = |from: usize, set: std::ops::RangeInclusive<u8>| {
         let tail = bytes.get(from..).unwrap_or_default();
         from + tail.iter().take_while(|byte| set.contains(byte)).count()
