@@ -39,78 +39,65 @@ pub(in crate::logs::archive) fn too_old_at(
     modified.checked_add(kept).filter(|_| limits.keep_days > 0)
 }
 
-impl Folder {
-    /// Removes what is too old or too much. The newest file of each log for which `live` holds stays.
-    pub(in crate::logs::archive) fn trim(
-        &mut self,
-        limits: &ArchiveLimits,
-        now: SystemTime,
-        live: impl Fn(LogKind, u64) -> bool,
-    ) -> io::Result<()> {
-        let before = (self.runs.removed, self.builds.removed);
-        let trimmed = self.trim_age(limits, now, &live).and_then(|()| {
-            self.trim_number(limits, &live)?;
-            self.trim_size(limits, &live)
-        });
-        if before != (self.runs.removed, self.builds.removed) {
-            self.tell_removed()?;
-        }
-        trimmed
-    }
+/// One look at the files of a folder, which removes what must go.
+struct Pass<'a, L> {
+    folder: &'a mut Folder,
+    limits: &'a ArchiveLimits,
+    live: L,
+    /// The logs whose oldest file cannot be removed. The files behind it stay as well, the other
+    /// logs leave in their turn.
+    stuck: Vec<(LogKind, u64)>,
+    /// Why the first of them cannot.
+    refusal: Option<io::Error>,
+}
 
-    fn trim_age(
-        &mut self,
-        limits: &ArchiveLimits,
-        now: SystemTime,
-        live: &impl Fn(LogKind, u64) -> bool,
-    ) -> io::Result<()> {
+impl<L: Fn(LogKind, u64) -> bool> Pass<'_, L> {
+    fn trim_age(&mut self, now: SystemTime) {
+        let limits = self.limits;
         let is_too_old = |modified| too_old_at(modified, limits).is_some_and(|at| at <= now);
         for kind in [LogKind::Runs, LogKind::Builds] {
-            let ids: Vec<_> = self.ids(kind).collect();
+            let ids: Vec<_> = self.folder.ids(kind).collect();
             for id in ids {
                 while self
-                    .first(kind, id, live)
+                    .first(kind, id)
                     .is_some_and(|volume| is_too_old(volume.modified))
                 {
-                    self.remove_first(kind, id)?;
+                    self.remove_first(kind, id);
                 }
             }
         }
-        Ok(())
     }
 
-    fn trim_number(
-        &mut self,
-        limits: &ArchiveLimits,
-        live: &impl Fn(LogKind, u64) -> bool,
-    ) -> io::Result<()> {
+    fn trim_number(&mut self) {
         for kind in [LogKind::Runs, LogKind::Builds] {
-            let surplus = self.ids(kind).count().saturating_sub(limits.keep_logs);
-            let old: Vec<_> = self.ids(kind).filter(|id| !live(kind, *id)).collect();
+            let surplus = self.folder.ids(kind).count();
+            let surplus = surplus.saturating_sub(self.limits.keep_logs);
+            let old = self.folder.ids(kind);
+            let old: Vec<_> = old.filter(|id| !(self.live)(kind, *id)).collect();
             for id in old.into_iter().take(surplus) {
-                while self.first(kind, id, live).is_some() {
-                    self.remove_first(kind, id)?;
+                while self.first(kind, id).is_some() {
+                    self.remove_first(kind, id);
                 }
             }
         }
-        Ok(())
     }
 
-    fn trim_size(
-        &mut self,
-        limits: &ArchiveLimits,
-        live: &impl Fn(LogKind, u64) -> bool,
-    ) -> io::Result<()> {
-        let mut runs = self.runs.size();
-        let findings = self.findings.values().copied().map(occupied);
-        let mut builds = self.builds.size() + findings.sum::<u64>();
+    fn trim_size(&mut self) {
+        let mut runs = self.folder.runs.size();
+        let findings = self.folder.findings.values().copied().map(occupied);
+        let mut builds = self.folder.builds.size() + findings.sum::<u64>();
         // The newest file has room to grow until the next look.
-        let keep = limits.keep_bytes - limits.segment_bytes.min(limits.keep_bytes / 8);
+        let ArchiveLimits {
+            keep_bytes,
+            segment_bytes,
+            ..
+        } = *self.limits;
+        let keep = keep_bytes - segment_bytes.min(keep_bytes / 8);
         while runs + builds > keep {
             let oldest = |kind| {
-                let of_kind = self.ids(kind).filter_map(|id| {
-                    let volume = self.first(kind, id, live)?;
-                    let beside = self.beside(kind, id).unwrap_or(0);
+                let of_kind = self.folder.ids(kind).filter_map(|id| {
+                    let volume = self.first(kind, id)?;
+                    let beside = self.folder.beside(kind, id).unwrap_or(0);
                     Some((volume.modified, id, volume.size() + occupied(beside)))
                 });
                 of_kind
@@ -119,21 +106,70 @@ impl Folder {
             };
             let (run, build) = (oldest(LogKind::Runs), oldest(LogKind::Builds));
             // A chatty program must not cost the few words of its builds.
-            let spared = builds <= limits.keep_bytes / 8;
+            let spared = builds <= keep_bytes / 8;
             let next = match (run, build) {
                 (Some(run), Some(build)) if build.0 < run.0 && !spared => build,
                 (Some(run), _) => run,
                 (None, Some(build)) => build,
-                (None, None) => return Ok(()),
+                (None, None) => return,
             };
             let (_, kind, id, size) = next;
-            self.remove_first(kind, id)?;
+            if !self.remove_first(kind, id) {
+                continue;
+            }
             match kind {
                 LogKind::Runs => runs = runs.saturating_sub(size),
                 LogKind::Builds => builds = builds.saturating_sub(size),
             }
         }
-        Ok(())
+    }
+
+    /// The oldest file of a log, if it may go and nothing is known against it.
+    fn first(&self, kind: LogKind, id: u64) -> Option<&Volume> {
+        let first = self.folder.first(kind, id, &self.live)?;
+        (!self.stuck.contains(&(kind, id))).then_some(first)
+    }
+
+    /// Whether the oldest file of a log is gone now.
+    fn remove_first(&mut self, kind: LogKind, id: u64) -> bool {
+        let removed = self.folder.remove_first(kind, id);
+        if let Err(error) = removed {
+            self.stuck.push((kind, id));
+            self.refusal.get_or_insert(error);
+            return false;
+        }
+        true
+    }
+}
+
+impl Folder {
+    /// Removes what is too old or too much. The newest file of each log for which `live` holds stays.
+    /// What cannot be removed is passed over.
+    ///
+    /// # Errors
+    /// Why the first of those cannot, or why it is not remembered what left.
+    pub(in crate::logs::archive) fn trim(
+        &mut self,
+        limits: &ArchiveLimits,
+        now: SystemTime,
+        live: impl Fn(LogKind, u64) -> bool,
+    ) -> io::Result<()> {
+        let before = (self.runs.removed, self.builds.removed);
+        let mut pass = Pass {
+            folder: self,
+            limits,
+            live,
+            stuck: Vec::new(),
+            refusal: None,
+        };
+        pass.trim_age(now);
+        pass.trim_number();
+        pass.trim_size();
+        let refusal = pass.refusal;
+        if before != (self.runs.removed, self.builds.removed) {
+            self.tell_removed()?;
+        }
+        refusal.map_or(Ok(()), Err)
     }
 
     /// When the last line came of the file that becomes too old next.

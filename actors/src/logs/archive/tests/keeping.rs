@@ -63,6 +63,35 @@ fn the_oldest_leave_when_it_is_too_much_but_builds_keep_an_eighth() {
 }
 
 #[test]
+fn a_file_that_cannot_be_removed_holds_up_no_other() {
+    let root = tempfile::tempdir().unwrap();
+    let mut archive = Archive::open(root.path(), LIMITS).unwrap();
+    finished(&mut archive, &root, &run(1), 60_000, 20);
+    for id in 2..=4 {
+        let age = 8 - u32::try_from(id).unwrap();
+        finished(&mut archive, &root, &run(id), 60_000, age);
+    }
+    // Nobody removes a folder like a file, not even root.
+    let first = root.path().join("main/run-000001.log");
+    std::fs::remove_file(&first).unwrap();
+    std::fs::create_dir(&first).unwrap();
+    archive.set_limits(ArchiveLimits {
+        keep_bytes: 150 * 1024,
+        ..LIMITS
+    });
+    // 60 KiB and 4 KiB of index each.
+    assert_eq!(kept(&archive).0, [1, 4]);
+    archive.set_limits(ArchiveLimits {
+        keep_logs: 1,
+        ..LIMITS
+    });
+    assert_eq!(kept(&archive).0, [1, 4], "the oldest is the surplus");
+    std::fs::remove_dir(&first).unwrap();
+    archive.let_go();
+    assert_eq!(kept(&archive).0, [4], "it leaves as soon as it can");
+}
+
+#[test]
 fn ids_go_on_behind_what_was_removed() {
     let root = tempfile::tempdir().unwrap();
     let mut archive = Archive::open(root.path(), LIMITS).unwrap();
