@@ -125,6 +125,11 @@ impl<T: From<u64>> Sequence<T> {
     pub fn next(&self) -> T {
         T::from(self.last.fetch_add(1, Ordering::Relaxed) + 1)
     }
+
+    /// The next id is behind this number, which somebody else has given out.
+    pub(crate) fn skip_to(&self, last: u64) {
+        self.last.fetch_max(last, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use bpm_actors::{
     build::environment::BaseEnvironment,
     builder_actor::{BuildLog, BuilderActor, Dismiss, Enlist},
     events::Events,
-    ids::{ProcessName, Sequence},
+    ids::{BuildId, ProcessName, RunId, Sequence},
     log_store_actor::LogStoreActor,
     logs::{
         SetLimits,
@@ -105,11 +105,12 @@ impl Team {
         outputs: Passthrough,
     ) -> (Self, Service) {
         let log_thread = Arbiter::new();
-        let (archive, closed) = history(config, state);
-        let last = archive
-            .as_ref()
-            .map_or((0, 0), |archive| (archive.last_run(), archive.last_build()));
-        let (runs, builds) = (Sequence::after(last.0), Sequence::after(last.1));
+        let History {
+            archive,
+            closed,
+            runs,
+            builds,
+        } = History::open(config, state);
         let memory = Limits::divided(config.logs.memory_bytes, config.processes.len());
         let logs = LogStoreActor::start_in_arbiter(&log_thread.handle(), move |_| {
             LogStoreActor::with_archive(outputs, memory, archive).waiting_for(closed)
@@ -414,17 +415,39 @@ fn boot(process: &Addr<ProcessActor>) {
     });
 }
 
-/// The history on disk, where there is to be one. The daemon works without it as well.
-fn history(config: &Config, state: &StateDir) -> (Option<Archive>, Option<Closed>) {
-    if !config.logs.disk {
-        return (None, None);
-    }
-    let (root, limits) = (state.path().join("logs"), ArchiveLimits::from(&config.logs));
-    match Archive::open(&root, limits) {
-        Ok(archive) => (Some(archive), None),
-        Err(error) => {
-            log::warn!("{error}; history is off and tried again later");
-            (None, Some(Closed::now(&root, limits)))
+/// The history on disk, and the ids that go on behind what it has.
+struct History {
+    archive: Option<Archive>,
+    closed: Option<Closed>,
+    runs: Sequence<RunId>,
+    builds: Sequence<BuildId>,
+}
+
+impl History {
+    /// Opens it, where there is to be one. The daemon works without it as well.
+    fn open(config: &Config, state: &StateDir) -> Self {
+        let mut history = Self {
+            archive: None,
+            closed: None,
+            runs: Sequence::new(),
+            builds: Sequence::new(),
+        };
+        if !config.logs.disk {
+            return history;
         }
+        let (root, limits) = (state.path().join("logs"), ArchiveLimits::from(&config.logs));
+        match Archive::open(&root, limits) {
+            Ok(archive) => {
+                history.runs = Sequence::after(archive.last_run());
+                history.builds = Sequence::after(archive.last_build());
+                history.archive = Some(archive);
+            }
+            Err(error) => {
+                log::warn!("{error}; history is off and tried again later");
+                let (runs, builds) = (history.runs.clone(), history.builds.clone());
+                history.closed = Some(Closed::now(&root, limits, runs, builds));
+            }
+        }
+        history
     }
 }

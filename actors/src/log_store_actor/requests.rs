@@ -15,7 +15,7 @@ use crate::{
     logs::{
         Append, BuildEnded, BuildEnding, Crashed, DescribeLastLines, LogKey, OpenLog, SetLimits,
         Source, Stopped, Stream, TreeEnded,
-        archive::{ArchiveLimits, weave::Frozen},
+        archive::{ArchiveLimits, Closed, weave::Frozen},
         shelf::{Limits, Log},
     },
     restart::Shutdown,
@@ -39,7 +39,7 @@ impl Handler<OpenLog> for LogStoreActor {
         if !self.live.contains_key(&key) {
             if self.archive.is_none() {
                 let closed = self.closed.as_mut();
-                self.archive = closed.and_then(|closed| closed.open_before(key.source));
+                self.archive = closed.and_then(Closed::open);
             }
             if let Some(archive) = &mut self.archive {
                 archive.begin(&key, mode, at);

@@ -16,12 +16,16 @@
 //! | `segment`, `mend` | one file as readers see it |
 //! | `folder` | the files of one process, and (`trim`) which of them must go |
 //! | `findings` | what the compiler found in one build |
+//! | `closed` | a history that could not be opened |
+//! | `limits` | how much is kept |
 //! | `clock` | what tells how old a file is |
 //! | `weave` | one log from disk and memory |
 
 pub(crate) mod clock;
+mod closed;
 pub(crate) mod findings;
 mod folder;
+mod limits;
 mod mend;
 mod names;
 pub mod record;
@@ -41,7 +45,6 @@ use std::{
 
 use tokio::time::{Duration, Instant};
 
-pub use self::folder::Removed;
 use self::{
     clock::Clock,
     findings::Findings,
@@ -51,11 +54,12 @@ use self::{
     weave::Stored,
     writer::LogWriter,
 };
+pub use self::{closed::Closed, folder::Removed, limits::ArchiveLimits};
 use crate::{
-    ids::{BuildId, ProcessName},
+    ids::{BuildId, ProcessName, RunId},
     logs::{LogKey, Source, chunk::Stretch, shelf::FIRST},
     search::LogKind,
-    spec::{LogSettings, Mode},
+    spec::Mode,
 };
 
 /// How long the history stays off before a write is tried again.
@@ -63,36 +67,6 @@ const PAUSE: Duration = Duration::from_secs(30);
 
 /// How long a file that is too old and cannot be removed is left alone.
 const AGAIN: Duration = Duration::from_hours(1);
-
-/// How much history is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ArchiveLimits {
-    /// Bytes on disk for one process, runs and builds together, indexes included.
-    pub keep_bytes: u64,
-    /// How many days a file is kept after its last line; 0 keeps it however old it is.
-    pub keep_days: u32,
-    /// How many runs, and how many builds, of one process: a program that crashes all the time has
-    /// many of a few bytes.
-    pub keep_logs: usize,
-    /// How large a log becomes before its next file begins, in bytes.
-    pub segment_bytes: u64,
-    /// How large an index becomes before its next file begins, in bytes.
-    pub index_bytes: u64,
-}
-
-impl From<&LogSettings> for ArchiveLimits {
-    fn from(settings: &LogSettings) -> Self {
-        // Small enough that not much leaves at once.
-        let part = (settings.keep_bytes / 8).max(1);
-        Self {
-            keep_bytes: settings.keep_bytes,
-            keep_days: settings.keep_days,
-            keep_logs: 1_000,
-            segment_bytes: part.min(8 << 20),
-            index_bytes: part.min(1 << 20),
-        }
-    }
-}
 
 /// There can be no history.
 #[derive(Debug, thiserror::Error)]
@@ -110,47 +84,6 @@ pub enum ArchiveError {
     },
 }
 
-/// A history that could not be opened when the daemon began.
-#[derive(Debug)]
-pub struct Closed {
-    root: PathBuf,
-    limits: ArchiveLimits,
-    /// When it is tried again.
-    until: Instant,
-}
-
-impl Closed {
-    /// The history below `root`, which could not be opened just now.
-    #[must_use]
-    pub fn now(root: &Path, limits: ArchiveLimits) -> Self {
-        Self {
-            root: root.to_owned(),
-            limits,
-            until: Instant::now() + PAUSE,
-        }
-    }
-
-    /// When it is opened, so much is kept.
-    pub(crate) fn set_limits(&mut self, limits: ArchiveLimits) {
-        self.limits = limits;
-    }
-
-    /// Tries again, where it is time, before this log begins.
-    pub(crate) fn open_before(&mut self, source: Source) -> Option<Archive> {
-        if Instant::now() < self.until {
-            return None;
-        }
-        self.until = Instant::now() + PAUSE;
-        let archive = Archive::open(&self.root, self.limits).ok()?;
-        // An earlier daemon has recorded runs of this number: the two would be taken for one.
-        if !archive.is_before(source) {
-            return None;
-        }
-        log::info!("{}: history is kept again", self.root.display());
-        Some(archive)
-    }
-}
-
 /// The history of a project.
 #[derive(Debug)]
 pub struct Archive {
@@ -166,6 +99,9 @@ pub struct Archive {
     live: HashMap<LogKey, Live>,
     /// When a write is tried again, where the last one failed.
     off_until: Option<Instant>,
+    /// The highest ids of earlier daemons, where this one has given out some of those as well
+    /// because it did not know them.
+    doubled: Option<(RunId, BuildId)>,
 }
 
 /// A log that takes lines.
@@ -251,6 +187,7 @@ impl Archive {
             due: None,
             live: HashMap::new(),
             off_until: None,
+            doubled: None,
         };
         archive.let_go();
         Ok(archive)
@@ -277,10 +214,13 @@ impl Archive {
         Some(until.unwrap_or(AGAIN))
     }
 
-    /// Whether what is recorded is older than this log, so that it may stand behind it.
-    pub(crate) fn is_before(&self, source: Source) -> bool {
-        let (kind, id) = kind_and_id(source);
-        self.last(kind) < id
+    /// Whether what is recorded under this number is an earlier daemon's, should this one have a
+    /// log of that number.
+    pub(crate) fn is_doubled(&self, source: Source) -> bool {
+        self.doubled.is_some_and(|(run, build)| match source {
+            Source::Run(id) => id <= run,
+            Source::Build(id) => id <= build,
+        })
     }
 
     /// The highest id of a run that was ever recorded; 0 if there is none.
@@ -329,8 +269,12 @@ impl Archive {
         Some(Stored { segments, live })
     }
 
-    /// A log begins. Tried even where the history is off.
+    /// A log begins. Tried even where the history is off. One whose number is taken stays in memory
+    /// alone.
     pub(crate) fn begin(&mut self, key: &LogKey, mode: Mode, began: SystemTime) {
+        if self.is_doubled(key.source) {
+            return;
+        }
         let live = Live {
             mode,
             began: millis(began),
@@ -370,7 +314,7 @@ impl Archive {
 
     /// What the compiler found in a build that has ended. Where that cannot be kept, it is not.
     pub(crate) fn keep(&mut self, process: &ProcessName, build: BuildId, findings: &Findings) {
-        if self.is_off() {
+        if self.is_off() || self.is_doubled(Source::Build(build)) {
             return;
         }
         let Some(folder) = self.folders.get_mut(process) else {

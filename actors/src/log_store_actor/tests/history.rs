@@ -8,6 +8,7 @@ use crate::{
         DescribeDiagnosis, DescribeKnown, Diagnosed, Diagnosis, Known, KnownDiagnosis, WhichBuild,
     },
     build::known::{Identity, Origin, Severity},
+    ids::Sequence,
     logs::{
         SetLimits,
         archive::{Archive, ArchiveLimits, Closed, clock::Clock},
@@ -325,7 +326,12 @@ async fn a_history_that_could_not_be_opened_is_tried_again_when_a_run_begins() {
     let passthrough = Passthrough::to_one(Box::new(io::sink())).unwrap();
     let memory = (Limits::default(), Limits::default());
     let store = LogStoreActor::with_archive(passthrough, memory, None)
-        .waiting_for(Some(Closed::now(&root, limits)))
+        .waiting_for(Some(Closed::now(
+            &root,
+            limits,
+            Sequence::new(),
+            Sequence::new(),
+        )))
         .start();
     let file = |n: u64| std::fs::read_to_string(root.join(format!("main/run-00000{n}.log"))).ok();
     std::fs::remove_file(&root).unwrap();
@@ -338,6 +344,73 @@ async fn a_history_that_could_not_be_opened_is_tried_again_when_a_run_begins() {
     print(&store, run(1), "in memory\n").await;
     print(&store, run(2), "on disk\n").await;
     assert_eq!((file(1), file(2).as_deref()), (None, Some("on disk\n")));
+}
+
+#[actix::test]
+async fn a_history_that_opens_late_is_not_mixed_with_runs_of_the_same_numbers() {
+    tokio::time::pause();
+    let parent = tempfile::tempdir().unwrap();
+    let root = parent.path().join("logs");
+    let earlier = store_in(&root, Limits::default()).await;
+    for n in 1..=3 {
+        open(&earlier, run(n), vec![]).await;
+        print(&earlier, run(n), &format!("run {n} of an earlier daemon\n")).await;
+        crash(&earlier, n).await;
+    }
+    drop(earlier);
+    let limits = ArchiveLimits::from(&LogSettings::default());
+    let hidden = parent.path().join("hidden");
+    std::fs::rename(&root, &hidden).unwrap();
+    std::fs::write(&root, "no folder").unwrap();
+    Archive::open(&root, limits).unwrap_err();
+    let passthrough = Passthrough::to_one(Box::new(io::sink())).unwrap();
+    let memory = (Limits::default(), Limits::default());
+    let runs = Sequence::new();
+    let store = LogStoreActor::with_archive(passthrough, memory, None)
+        .waiting_for(Some(Closed::now(
+            &root,
+            limits,
+            runs.clone(),
+            Sequence::new(),
+        )))
+        .start();
+    let next = || {
+        let RunId(n) = runs.next();
+        n
+    };
+    let first = next();
+    open(&store, run(first), vec![]).await;
+    print(&store, run(first), "while it was closed\n").await;
+    std::fs::remove_file(&root).unwrap();
+    std::fs::rename(&hidden, &root).unwrap();
+    tokio::time::advance(Duration::from_secs(31)).await;
+    let second = next();
+    open(&store, run(second), vec![]).await;
+    print(&store, run(second), "while it opened\n").await;
+    let third = next();
+    open(&store, run(third), vec![]).await;
+    print(&store, run(third), "on disk\n").await;
+
+    assert_eq!((first, second, third), (1, 2, 4));
+    let file = |n: u64| std::fs::read_to_string(root.join(format!("main/run-00000{n}.log"))).ok();
+    let earlier = |n| Some(format!("run {n} of an earlier daemon\n"));
+    assert_eq!(
+        [file(1), file(2), file(3), file(4)],
+        [earlier(1), earlier(2), earlier(3), Some("on disk\n".into())]
+    );
+    let mut texts = Vec::new();
+    for index in 0..4 {
+        texts.push(found(&store, index).await.text);
+    }
+    assert_eq!(
+        texts,
+        [
+            "   while it was closed\n",
+            "   while it opened\n",
+            "   run 3 of an earlier daemon\n",
+            "   on disk\n"
+        ]
+    );
 }
 
 #[actix::test]
