@@ -63,8 +63,8 @@ pub(super) fn notes(query: &Query, answer: &LogAnswer, found: &Found) -> Vec<Str
         ),
         (
             found.unreadable,
-            "line is kept on disk but cannot be read",
-            "lines are kept on disk but cannot be read",
+            "line cannot be read: its file was removed meanwhile or is damaged",
+            "lines cannot be read: their files were removed meanwhile or are damaged",
         ),
         (
             found.shortened,

@@ -195,7 +195,7 @@ fn what_is_missing_is_said() {
         [
             "no such run: web",
             "5 lines in between were lost while history could not be written",
-            "1 line is kept on disk but cannot be read",
+            "1 line cannot be read: its file was removed meanwhile or is damaged",
             "1,234,567 bytes were cut out of the middle of long lines",
             "cursor 7:3400",
         ]
