@@ -4,7 +4,11 @@
 //! Where journald reads, it knows the time itself and takes the level from the priority; without
 //! either, a line is its text.
 
-use std::{env, io::Write};
+use std::{
+    env,
+    io::{self, Write},
+    panic,
+};
 
 use bpm_actors::logs::{
     Stream,
@@ -44,6 +48,10 @@ pub(super) fn start(outputs: &Passthrough) {
             let priority = Priority::of_log(record.level());
             output.write_all(&journal::lines(priority, &record.args().to_string()))
         });
+        // Not through the queue, which may be what panicked.
+        panic::set_hook(Box::new(|panic| {
+            let _ = io::stderr().write_all(&journal::complaint(&panic.to_string()));
+        }));
     }
     builder.init();
 }
