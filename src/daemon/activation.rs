@@ -11,7 +11,7 @@ use std::{
 use listenfd::ListenFd;
 use socket2::SockRef;
 
-use super::listener::Listeners;
+use super::listener::{Listeners, Origin};
 
 /// What systemd passes cannot be used. The unit or the configuration must be changed.
 #[derive(Debug, thiserror::Error)]
@@ -118,19 +118,23 @@ fn listeners(sockets: Vec<TcpListener>) -> Result<Option<Listeners>, ActivationE
         let unblocked = socket.set_nonblocking(true);
         unblocked.map_err(|cause| no_listener(Some(cause)))?;
     }
-    Ok(port.map(|port| Listeners { sockets, port }))
+    Ok(port.map(|port| Listeners {
+        sockets,
+        port,
+        origin: Origin::Passed,
+    }))
 }
 
-/// Whether the configuration agrees with what was passed.
+/// Whether the configuration agrees with the port of what was passed.
 ///
 /// # Errors
 /// When it asks for another port.
-pub fn agree(passed: &Listeners, mcp_port: u16, file: &Path) -> Result<(), ActivationError> {
-    if mcp_port == 0 || mcp_port == passed.port {
+pub fn agree(passed: u16, mcp_port: u16, file: &Path) -> Result<(), ActivationError> {
+    if mcp_port == 0 || mcp_port == passed {
         return Ok(());
     }
     Err(ActivationError::OtherPort {
-        passed: passed.port,
+        passed,
         configured: mcp_port,
         file: file.to_owned(),
     })
@@ -146,6 +150,7 @@ pub fn moved(passed: &Listeners) -> io::Result<Listeners> {
     Ok(Listeners {
         sockets: copies?,
         port: passed.port,
+        origin: passed.origin,
     })
 }
 
@@ -189,15 +194,11 @@ mod tests {
 
     #[test]
     fn a_configured_port_must_be_the_one_that_is_passed_and_0_takes_any() {
-        let passed = Listeners {
-            sockets: Vec::new(),
-            port: 4000,
-        };
         let file = Path::new("/p/.mcp-run");
-        agree(&passed, 0, file).unwrap();
-        agree(&passed, 4000, file).unwrap();
+        agree(4000, 0, file).unwrap();
+        agree(4000, 4000, file).unwrap();
         assert_eq!(
-            agree(&passed, 3001, file).unwrap_err().to_string(),
+            agree(4000, 3001, file).unwrap_err().to_string(),
             "systemd passes a socket at port 4000, but mcp_port is 3001 in /p/.mcp-run: \
              make them equal, or set mcp_port = 0 to take what is passed"
         );

@@ -6,7 +6,11 @@ use std::{io, net::TcpListener, path::Path, path::PathBuf};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{listener::Listeners, local::LocalSocket, state_dir::StateDir};
+use super::{
+    listener::{Listeners, Origin},
+    local::LocalSocket,
+    state_dir::StateDir,
+};
 use crate::{
     http::{self, Entrances, Token},
     mcp,
@@ -18,6 +22,8 @@ pub(super) struct Front {
     service: Service,
     /// Where it is.
     port: u16,
+    /// Who has bound that port.
+    origin: Origin,
     local: Option<LocalSocket>,
     token: Option<Token>,
     /// Where people find the token, if one is needed.
@@ -45,6 +51,7 @@ impl Front {
         Ok(Self {
             service,
             port: listeners.port,
+            origin: listeners.origin,
             local,
             token_file: token.is_some().then(|| state.token_file()),
             token,
@@ -57,6 +64,11 @@ impl Front {
     /// The port that it is reached at.
     pub(super) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Who has bound that port.
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Where MCP is served.
@@ -94,6 +106,7 @@ impl Front {
         )?;
         self.server = actix::spawn(server);
         self.port = listeners.port;
+        self.origin = listeners.origin;
         std::mem::replace(&mut self.retire, retire).cancel();
         Ok(())
     }

@@ -22,6 +22,17 @@ pub struct Listeners {
     pub sockets: Vec<TcpListener>,
     /// Their port.
     pub port: u16,
+    /// Who has bound them.
+    pub origin: Origin,
+}
+
+/// Who has bound a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The daemon, which may let go of it and bind another one.
+    Bound,
+    /// systemd, whose unit says where it is.
+    Passed,
 }
 
 /// The port cannot be had.
@@ -100,7 +111,11 @@ fn bind_both(port: u16) -> Result<Listeners, (SocketAddr, io::Error)> {
         Err((_, cause)) if lacks_ipv6(&cause) => {}
         Err(refused) => return Err(refused),
     }
-    Ok(Listeners { sockets, port })
+    Ok(Listeners {
+        sockets,
+        port,
+        origin: Origin::Bound,
+    })
 }
 
 fn listen(ip: IpAddr, port: u16) -> Result<(TcpListener, u16), (SocketAddr, io::Error)> {

@@ -106,7 +106,7 @@ pub fn run(config: Config) -> Result<(), DaemonError> {
     let _lock = ProjectLock::acquire(&config.project_dir)?;
     let listeners = match moved {
         Some(passed) => {
-            activation::agree(&passed, config.mcp_port, &config.file)?;
+            activation::agree(passed.port, config.mcp_port, &config.file)?;
             passed
         }
         None => listen(&config)?,

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use super::{
-    DaemonError, Front, cannot,
+    DaemonError, Front, activation, cannot,
     held::{Held, SocketFiles},
     listen,
-    listener::Listeners,
+    listener::{Listeners, Origin},
     state_dir::StateDir,
     systemd::ServiceManager,
     team::Team,
@@ -146,6 +146,9 @@ impl Reloader<'_> {
 
     /// Binds what the new configuration asks for, beside what the old one has.
     fn prepare(&self, new: &Config) -> Result<Prepared, DaemonError> {
+        if self.front.origin() == Origin::Passed {
+            activation::agree(self.front.port(), new.mcp_port, &new.file)?;
+        }
         let moves = new.mcp_port != self.config.mcp_port && new.mcp_port != self.front.port();
         let listeners = moves.then(|| listen(new)).transpose()?;
         let held = Held::bind_beside(&self.team.stock(), &new.processes, &new.file)?;

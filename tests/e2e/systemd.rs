@@ -394,6 +394,43 @@ fn a_passed_socket_that_is_no_good_is_a_configuration_error_that_says_what_to_do
 }
 
 #[test]
+fn a_reload_cannot_move_mcp_away_from_the_socket_that_systemd_holds() {
+    let project = Project::new("activated-reload");
+    let config = |port: u16, note: &str| {
+        let main = shell("main", &format!("echo {note}; exec sleep 1000"));
+        project.file(".mcp-run", &format!("mcp_port = {port}\n{main}"));
+    };
+    config(0, "first");
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let daemon = Daemon::launch(&project, activated(&project, socket, "$$"));
+    let pid = daemon.until_state("main", "running")["pid"].clone();
+
+    config(free_port(), "second");
+    let expected = format!("systemd passes a socket at port {port}, but mcp_port is ");
+    eventually("the refusal", || {
+        let status = daemon.status();
+        match status["config_error"].as_str() {
+            Some(why) if why.contains(&expected) => Ok(()),
+            _ => Err(status),
+        }
+    });
+    assert_eq!(daemon.process("main")["pid"], pid, "nothing was changed");
+    config(port, "third");
+    eventually("the port that is passed", || {
+        let status = daemon.status();
+        let main = &status["processes"][0];
+        if status["config_error"].is_null() && main["pid"] != pid {
+            Ok(())
+        } else {
+            Err(status)
+        }
+    });
+    assert_eq!(daemon.port(), port);
+    daemon.stop();
+}
+
+#[test]
 fn no_child_hears_of_the_daemons_service_manager() {
     let project = Project::new("private");
     project.config(&shell("main", TELLS));
