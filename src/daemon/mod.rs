@@ -148,12 +148,7 @@ async fn serve(
     let reaper = Reaper::start(project.clone(), Ledger::new(ledger.clone()))
         .map_err(cannot("watch over child processes"))?
         .limiting(Limits::raise());
-    let grace = config
-        .processes
-        .iter()
-        .map(|spec| spec.stop_grace)
-        .max()
-        .unwrap_or_default();
+    let grace = longest_grace(&config);
 
     let mut watcher = ConfigWatcher::of(&config.file);
     let (configured, board) = watch::channel(Arc::default());
@@ -210,7 +205,7 @@ async fn serve(
     }
     // Who still asks for a reload is told that there is none.
     drop(requests);
-    manager.stopping();
+    manager.stopping(longest_grace(&reloader.config));
     log::info!("shutting down");
     let Reloader {
         team, front, files, ..
@@ -236,6 +231,12 @@ async fn serve(
         return Err(DaemonError::Fault(gone));
     }
     served.map_err(cannot("serve MCP"))
+}
+
+/// How long the end of all processes may take.
+fn longest_grace(config: &Config) -> Duration {
+    let graces = config.processes.iter().map(|spec| spec.stop_grace);
+    graces.max().unwrap_or_default()
 }
 
 /// How far the start came.
@@ -277,19 +278,24 @@ async fn attend(
         _ = reloader.reload(Trigger::File).await;
     }
     loop {
-        // What is wrong is in the log and in the status.
-        tokio::select! {
+        let (trigger, asks) = tokio::select! {
             told = signals.any() => match told {
                 Told::End => return,
-                Told::Reload => _ = reloader.reload(Trigger::Order).await,
+                Told::Reload => (Trigger::Order, None),
             },
-            Some(ReloadRequest { answer }) = requests.recv() => {
-                // Who asked may have given up.
-                _ = answer.send(reloader.reload(Trigger::Order).await);
-            }
-            () = watcher.changed() => if reloader.is_automatic() {
-                _ = reloader.reload(Trigger::File).await;
-            },
+            Some(ReloadRequest { answer }) = requests.recv() => (Trigger::Order, Some(answer)),
+            () = watcher.changed() => (Trigger::File, None),
+        };
+        // First, so that no change of what is read now goes unseen.
+        watcher.follow();
+        if trigger == Trigger::File && !reloader.is_automatic() {
+            continue;
+        }
+        // What is wrong is in the log and in the status.
+        let outcome = reloader.reload(trigger).await;
+        if let Some(asks) = asks {
+            // He may have given up.
+            _ = asks.send(outcome);
         }
     }
 }

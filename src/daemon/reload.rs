@@ -93,23 +93,30 @@ impl Reloader<'_> {
 
     /// Reads the configuration and lets it hold.
     pub(super) async fn reload(&mut self, trigger: Trigger) -> Result<ReloadReport, ReloadError> {
-        self.witness.reloading();
-        let outcome = self.read_and_adopt(trigger).await;
-        self.witness.reloaded();
-        outcome
-    }
-
-    async fn read_and_adopt(&mut self, trigger: Trigger) -> Result<ReloadReport, ReloadError> {
         let project = self.config.project_dir.clone();
         let loaded = match spawn_blocking(move || Config::load(&project)).await {
             Ok(loaded) => loaded.map_err(|error| error.to_string()),
             // Broken off only when the daemon ends.
             Err(_) => return Err(ReloadError::ShuttingDown),
         };
+        // Who ordered it waits to hear of it; a file that was only touched is no news.
+        let is_news = match &loaded {
+            Ok(new) => *new != self.config,
+            Err(_) => false,
+        };
+        let is_told = is_news || trigger == Trigger::Order;
+        if is_told {
+            self.witness.reloading();
+        }
         let adopted = match loaded {
-            Ok(new) => self.adopt(new).map_err(|error| error.to_string()),
+            Ok(new) => self.adopt(new).map_err(|error| {
+                format!("{error}\n`bpm reload` tries again when that has changed")
+            }),
             Err(error) => Err(error),
         };
+        if is_told {
+            self.witness.reloaded();
+        }
         match adopted {
             Ok(plan) => {
                 self.tell(&plan, trigger);

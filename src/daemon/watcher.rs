@@ -1,27 +1,41 @@
 //! Tells when the configuration was changed on disk, however an editor does that.
 //!
 //! The project's directory is watched, and not the file: editors put a new file in the place of the old
-//! one. Where `.mcp-run` is a symbolic link, so is the directory of the file that it leads to. The
-//! kernel wakes us; nothing is polled.
+//! one. Where `.mcp-run` is a symbolic link, so is every directory on the way to what it leads to
+//! in which there is another link, or in which something is missing. The kernel wakes us; nothing is
+//! polled.
 
 use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Component, Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
-    event::{AccessKind, AccessMode},
+    event::{AccessKind, AccessMode, ModifyKind},
 };
 use tokio::{
-    sync::mpsc,
+    sync::watch,
     time::{Instant, sleep_until},
 };
 
 /// How long nothing must have happened to the file before it is read: who saves it writes in pieces.
 const CALM: Duration = Duration::from_millis(200);
+
+/// How long who has written a part may take for the next one before he closes the file. Only Linux
+/// tells when that is.
+const PATIENCE: Duration = if cfg!(target_os = "linux") {
+    Duration::from_secs(10)
+} else {
+    CALM
+};
+
+/// How many links lead to a file at most (`path_resolution(7)`).
+const MOST_LINKS: usize = 40;
 
 /// Watches the configuration of a project.
 pub(super) struct ConfigWatcher {
@@ -30,29 +44,40 @@ pub(super) struct ConfigWatcher {
     targets: Arc<Mutex<Targets>>,
     /// `None` where the system refuses to watch.
     watcher: Option<RecommendedWatcher>,
-    changes: mpsc::Receiver<()>,
+    changes: watch::Receiver<Phase>,
     /// When it is read, if it was changed.
     calm_at: Option<Instant>,
-    /// The directories that are watched.
-    watched: BTreeSet<PathBuf>,
+    /// The directories that are watched, and which ones they were then: another one may stand there.
+    watched: BTreeMap<PathBuf, Option<Inode>>,
 }
 
 /// The paths whose changes matter.
 type Targets = BTreeSet<PathBuf>;
 
+/// The device and the number on it.
+type Inode = (u64, u64);
+
+/// What was seen last of who changes the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// He has written a part of it, and not closed it.
+    Writes,
+    /// He is done, as far as it is known.
+    Done,
+}
+
 impl ConfigWatcher {
     /// Watches `file`, an absolute path. Where that cannot be done, the log says so and nothing is
     /// ever told.
     pub(super) fn of(file: &Path) -> Self {
-        // One is enough: whoever wakes looks at the file as it is then.
-        let (sender, changes) = mpsc::channel(1);
+        // The last one is enough: whoever wakes looks at the file as it is then.
+        let (sender, changes) = watch::channel(Phase::Done);
         let targets = Arc::new(Mutex::new(Targets::from([file.to_owned()])));
         let wanted = Arc::clone(&targets);
         let told = move |event: notify::Result<Event>| {
             let targets = wanted.lock().unwrap_or_else(PoisonError::into_inner);
-            if event.is_ok_and(|event| concerns(&event, &targets)) {
-                // A full channel says the same.
-                let _ = sender.try_send(());
+            if let Some(phase) = event.ok().and_then(|event| seen(&event, &targets)) {
+                sender.send_replace(phase);
             }
         };
         let watcher = notify::recommended_watcher(told);
@@ -63,9 +88,9 @@ impl ConfigWatcher {
             watcher,
             changes,
             calm_at: None,
-            watched: BTreeSet::new(),
+            watched: BTreeMap::new(),
         };
-        this.follow_link();
+        this.follow();
         this
     }
 
@@ -75,39 +100,108 @@ impl ConfigWatcher {
         loop {
             tokio::select! {
                 biased;
-                more = self.changes.recv() => match more {
-                    Some(()) => self.calm_at = Some(Instant::now() + CALM),
+                more = self.changes.changed() => match more {
+                    Ok(()) => {
+                        let calm = match *self.changes.borrow_and_update() {
+                            Phase::Writes => PATIENCE,
+                            Phase::Done => CALM,
+                        };
+                        self.calm_at = Some(Instant::now() + calm);
+                    }
                     // Nobody watches.
-                    None => std::future::pending().await,
+                    Err(_) => std::future::pending().await,
                 },
                 () = until(self.calm_at) => break,
             }
         }
         self.calm_at = None;
-        self.follow_link();
     }
 
-    /// Watches the directories of the file and of what it leads to now.
-    fn follow_link(&mut self) {
-        let mut targets = Targets::from([self.file.clone()]);
-        targets.extend(self.file.canonicalize());
-        let folders = targets.iter().filter_map(|it| it.parent());
-        let folders: BTreeSet<PathBuf> = folders.map(Path::to_owned).collect();
+    /// Watches the directories of the file and of what leads to it now. To be called before the file
+    /// is read.
+    pub(super) fn follow(&mut self) {
+        let mut targets = trace(&self.file);
+        let folders: BTreeSet<PathBuf> = targets
+            .iter()
+            .filter_map(|target| target.parent())
+            .map(Path::to_owned)
+            .collect();
+        // When one of them is moved or goes, that is told of itself.
+        targets.extend(folders.iter().cloned());
         *self.targets.lock().unwrap_or_else(PoisonError::into_inner) = targets;
         let Some(watcher) = &mut self.watcher else {
             return;
         };
-        for old in self.watched.difference(&folders) {
-            // It may be gone, and its watch with it.
-            let _ = watcher.unwatch(old);
+        let now: BTreeMap<PathBuf, Option<Inode>> = folders
+            .into_iter()
+            .map(|folder| {
+                let inode = inode(&folder);
+                (folder, inode)
+            })
+            .collect();
+        let is_same = |folder: &PathBuf, inode: &Option<Inode>, other: &BTreeMap<_, _>| {
+            inode.is_some() && other.get(folder) == Some(inode)
+        };
+        for (old, inode) in &self.watched {
+            if !is_same(old, inode, &now) {
+                // It may be gone, and its watch with it.
+                let _ = watcher.unwatch(old);
+            }
         }
-        for new in folders.difference(&self.watched) {
+        for (new, inode) in &now {
+            if inode.is_none() || is_same(new, inode, &self.watched) {
+                continue;
+            }
             if let Err(error) = watcher.watch(new, RecursiveMode::NonRecursive) {
                 unwatched(&self.file, &error);
             }
         }
-        self.watched = folders;
+        self.watched = now;
     }
+}
+
+fn inode(folder: &Path) -> Option<Inode> {
+    let metadata = fs::metadata(folder).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// The paths on which it depends what `file`, an absolute path, leads to: itself, the links on the
+/// way, and the first that is missing. Links in the way to the project itself are none of them.
+fn trace(file: &Path) -> Targets {
+    let mut targets = Targets::from([file.to_owned()]);
+    let mut next = file.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Some((link, to)) = first_link(&next, &mut targets) else {
+            break;
+        };
+        targets.insert(link);
+        next = to;
+    }
+    targets
+}
+
+/// The first link in a path, and the path that takes its place; or none, and where the way ends.
+fn first_link(path: &Path, targets: &mut Targets) -> Option<(PathBuf, PathBuf)> {
+    let mut walked = PathBuf::new();
+    let mut rest = path.components();
+    while let Some(component) = rest.next() {
+        match component {
+            // The parent of what was walked, in which there is no link.
+            Component::ParentDir => _ = walked.pop(),
+            _ => walked.push(component),
+        }
+        match fs::read_link(&walked) {
+            Ok(to) => {
+                let folder = walked.parent().unwrap_or(Path::new("/"));
+                let to = folder.join(to).join(rest.as_path());
+                return Some((walked, to));
+            }
+            Err(_) if walked.symlink_metadata().is_err() => break,
+            Err(_) => {}
+        }
+    }
+    targets.insert(walked);
+    None
 }
 
 async fn until(at: Option<Instant>) {
@@ -117,14 +211,17 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// Whether somebody may have changed one of these. We read the file ourselves, which is told as well.
-fn concerns(event: &Event, targets: &Targets) -> bool {
-    let reads = match event.kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
-        EventKind::Access(_) => true,
-        _ => false,
+/// How far somebody is who may have changed one of these. We read the file ourselves, which is told as
+/// well.
+fn seen(event: &Event, targets: &Targets) -> Option<Phase> {
+    let phase = match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Phase::Done,
+        EventKind::Access(_) => return None,
+        EventKind::Modify(ModifyKind::Data(_)) => Phase::Writes,
+        _ => Phase::Done,
     };
-    !reads && (event.need_rescan() || event.paths.iter().any(|path| targets.contains(path)))
+    let concerns = || event.paths.iter().any(|path| targets.contains(path));
+    (event.need_rescan() || concerns()).then_some(phase)
 }
 
 fn unwatched(file: &Path, error: &notify::Error) {
@@ -136,7 +233,7 @@ fn unwatched(file: &Path, error: &notify::Error) {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, io::Write as _, os::unix::fs::symlink};
 
     use tempfile::TempDir;
     use tokio::time::timeout;
@@ -154,6 +251,11 @@ mod tests {
 
     async fn tells(watcher: &mut ConfigWatcher) {
         timeout(LIMIT, watcher.changed()).await.unwrap();
+        watcher.follow();
+    }
+
+    async fn is_quiet(watcher: &mut ConfigWatcher) -> bool {
+        timeout(CALM * 2, watcher.changed()).await.is_err()
     }
 
     #[tokio::test]
@@ -176,7 +278,7 @@ mod tests {
         let other = project.path().join("other");
         fs::write(&other, "linked").unwrap();
         let link = project.path().join("link");
-        std::os::unix::fs::symlink(&other, &link).unwrap();
+        symlink(&other, &link).unwrap();
         fs::rename(&link, &file).unwrap();
         tells(&mut watcher).await;
     }
@@ -188,7 +290,7 @@ mod tests {
         let target = elsewhere.path().canonicalize().unwrap().join("shared");
         fs::write(&target, "one").unwrap();
         fs::remove_file(&file).unwrap();
-        std::os::unix::fs::symlink(&target, &file).unwrap();
+        symlink(&target, &file).unwrap();
         let mut watcher = ConfigWatcher::of(&file);
 
         fs::write(&target, "two").unwrap();
@@ -203,8 +305,7 @@ mod tests {
         fs::read(&file).unwrap();
         fs::write(project.path().join("Cargo.lock"), "").unwrap();
         // The change that is told is the one behind them.
-        let quiet = timeout(CALM * 2, watcher.changed()).await;
-        assert!(quiet.is_err());
+        assert!(is_quiet(&mut watcher).await);
     }
 
     #[tokio::test]
@@ -216,7 +317,92 @@ mod tests {
             fs::write(&file, text).unwrap();
         }
         tells(&mut watcher).await;
-        let again = timeout(CALM * 2, watcher.changed()).await;
-        assert!(again.is_err());
+        assert!(is_quiet(&mut watcher).await);
+    }
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn who_pauses_in_the_middle_of_the_file_is_waited_for() {
+        let (_project, file) = project();
+        let mut watcher = ConfigWatcher::of(&file);
+
+        let mut slow = fs::File::create(&file).unwrap();
+        slow.write_all(b"half").unwrap();
+        assert!(is_quiet(&mut watcher).await);
+        slow.write_all(b", the rest").unwrap();
+        assert!(is_quiet(&mut watcher).await);
+        drop(slow);
+        tells(&mut watcher).await;
+    }
+
+    #[tokio::test]
+    async fn what_a_link_leads_to_may_be_away_for_a_while_with_its_folder() {
+        let (_project, file) = project();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let folder = elsewhere.path().canonicalize().unwrap().join("conf");
+        let target = folder.join("shared");
+        fs::create_dir(&folder).unwrap();
+        fs::write(&target, "one").unwrap();
+        fs::remove_file(&file).unwrap();
+        symlink(&target, &file).unwrap();
+        let mut watcher = ConfigWatcher::of(&file);
+
+        fs::remove_file(&target).unwrap();
+        tells(&mut watcher).await;
+        fs::write(&target, "two").unwrap();
+        tells(&mut watcher).await;
+        fs::remove_dir_all(&folder).unwrap();
+        tells(&mut watcher).await;
+        fs::create_dir(&folder).unwrap();
+        tells(&mut watcher).await;
+        fs::write(&target, "three").unwrap();
+        tells(&mut watcher).await;
+    }
+
+    #[tokio::test]
+    async fn every_link_on_the_way_is_watched() {
+        let (project, file) = project();
+        let folder = project.path();
+        for version in ["v1", "v2"] {
+            fs::create_dir(folder.join(version)).unwrap();
+            fs::write(folder.join(version).join("x"), version).unwrap();
+        }
+        symlink("v1", folder.join("..data")).unwrap();
+        fs::remove_file(&file).unwrap();
+        symlink("..data/x", &file).unwrap();
+        let mut watcher = ConfigWatcher::of(&file);
+
+        symlink("v2", folder.join("new")).unwrap();
+        fs::rename(folder.join("new"), folder.join("..data")).unwrap();
+        tells(&mut watcher).await;
+        fs::write(folder.join("v1/x"), "nobody reads it now").unwrap();
+        assert!(is_quiet(&mut watcher).await);
+        fs::write(folder.join("v2/x"), "edited").unwrap();
+        tells(&mut watcher).await;
+    }
+
+    #[tokio::test]
+    async fn another_directory_in_the_place_of_the_project_is_watched() {
+        let parent = tempfile::tempdir().unwrap();
+        let project = parent.path().canonicalize().unwrap().join("project");
+        let file = project.join(".mcp-run");
+        fs::create_dir(&project).unwrap();
+        fs::write(&file, "one").unwrap();
+        let mut watcher = ConfigWatcher::of(&file);
+
+        fs::rename(&project, parent.path().join("old")).unwrap();
+        tells(&mut watcher).await;
+        fs::create_dir(&project).unwrap();
+        tells(&mut watcher).await;
+        fs::write(&file, "two").unwrap();
+        tells(&mut watcher).await;
+    }
+
+    #[test]
+    fn links_that_lead_to_themselves_have_an_end() {
+        let (_project, file) = project();
+        fs::remove_file(&file).unwrap();
+        symlink(".mcp-run", &file).unwrap();
+        assert_eq!(trace(&file), Targets::from([file]));
     }
 }

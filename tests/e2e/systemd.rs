@@ -96,7 +96,10 @@ fn systemd_hears_that_the_daemon_is_ready_what_it_does_and_that_it_stops() {
     });
 
     daemon.stop();
-    let stopping = ear.hears("stopping", |message| message == "STOPPING=1");
+    // The grace of 5 s, and what the daemon itself may take.
+    let stopping = ear.hears("stopping", |message| {
+        message == "STOPPING=1\nEXTEND_TIMEOUT_USEC=20000000"
+    });
     assert!(running < stopping);
     let heard = ear.listen();
     let repeated = heard.windows(2).find(|pair| pair[0] == pair[1]);
@@ -123,8 +126,46 @@ fn signs_of_life_are_given_to_the_watchdog_of_this_process_alone() {
     let daemon = other.start_with(&[ear.variable(), watchdog, ("WATCHDOG_PID", "1")]);
     daemon.until_state("main", "running");
     daemon.stop();
-    ear.hears("stopping", |message| message == "STOPPING=1");
+    ear.hears("stopping", |message| message.starts_with("STOPPING=1"));
     assert_eq!(ear.beats(), 0);
+}
+
+#[test]
+fn systemd_hears_of_a_reload_that_it_ordered_or_that_changes_something_and_when_it_is_over() {
+    let project = Project::new("notify-reload");
+    project.config(SLEEPS);
+    let mut ear = Ear::new(&project);
+    let daemon = project.start_with(&[ear.variable()]);
+    daemon.until_state("main", "running");
+    let is_reloading = |message: &str| {
+        let time = message.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
+        time.is_some_and(|time| time.parse::<u64>().is_ok())
+    };
+    let of_readiness = |ear: &mut Ear| -> Vec<String> {
+        let heard = ear.listen().iter();
+        let said = heard.filter(|it| it.contains("READY") || it.contains("RELOADING"));
+        said.cloned().collect()
+    };
+    assert_eq!(of_readiness(&mut ear), ["READY=1"]);
+
+    daemon.signal(Signal::SIGHUP);
+    let ordered = eventually("the end of the reload", || match of_readiness(&mut ear) {
+        said if said.len() < 3 => Err(said),
+        said => Ok(said),
+    });
+    assert!(is_reloading(&ordered[1]), "{ordered:?}");
+    assert_eq!(ordered[2], "READY=1");
+    project.config(&format!("{SLEEPS}stop_grace_seconds = 6\n"));
+    let changed = eventually("another one", || match of_readiness(&mut ear) {
+        said if said.len() < 5 => Err(said),
+        said => Ok(said),
+    });
+    assert!(is_reloading(&changed[3]), "{changed:?}");
+    assert_eq!(changed[4..], ["READY=1"]);
+    daemon.stop();
+    ear.hears("stopping", |message| {
+        message == "STOPPING=1\nEXTEND_TIMEOUT_USEC=21000000"
+    });
 }
 
 /// A daemon with a watchdog in which a test can cause a fault.

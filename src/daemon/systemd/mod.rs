@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep};
 use self::voice::{Note, Voice};
 use crate::service::Service;
 
+/// What the end takes beside the grace period: those who are killed, and the last lines.
+const MARGIN: Duration = Duration::from_secs(15);
 /// How long the last words may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -54,9 +56,10 @@ impl ServiceManager {
         self.tell(Note::Reloading);
     }
 
-    /// The end has begun.
-    pub(super) fn stopping(&self) {
-        self.tell(Note::Stopping);
+    /// The end has begun. It takes the grace period of a process and a little more: the unit may
+    /// know a shorter one, from before a reload.
+    pub(super) fn stopping(&self, grace: Duration) {
+        self.tell(Note::Stopping(grace + MARGIN));
     }
 
     /// Waits a moment until it has heard everything.

@@ -18,7 +18,8 @@ const ROOM: usize = 32;
 pub(super) enum Note {
     Ready,
     Reloading,
-    Stopping,
+    /// The end has begun, and takes so long at most.
+    Stopping(Duration),
     Status(String),
     Alive,
     /// Nothing; the one who waits knows that all before it was told.
@@ -59,12 +60,17 @@ impl Voice {
 }
 
 fn speak(notes: &Receiver<Note>) {
+    let mut known = None;
     for note in notes {
         let sent = match &note {
             Note::Ready => sd_notify::notify(&[NotifyState::Ready]),
             Note::Reloading => NotifyState::monotonic_usec_now()
                 .and_then(|now| sd_notify::notify(&[NotifyState::Reloading, now])),
-            Note::Stopping => sd_notify::notify(&[NotifyState::Stopping]),
+            Note::Stopping(longest) => {
+                let longest = u32::try_from(longest.as_micros()).unwrap_or(u32::MAX);
+                let extend = NotifyState::ExtendTimeoutUsec(longest);
+                sd_notify::notify(&[NotifyState::Stopping, extend])
+            }
             Note::Status(text) => sd_notify::notify(&[NotifyState::Status(text)]),
             Note::Alive => sd_notify::notify(&[NotifyState::Watchdog]),
             Note::Flush(waits) => {
@@ -73,8 +79,11 @@ fn speak(notes: &Receiver<Note>) {
                 Ok(())
             }
         };
-        if let Err(error) = sent {
+        // What is wrong with the socket is said once, not with every sign of life.
+        let problem = sent.err().map(|error| error.to_string());
+        if let Some(error) = problem.as_ref().filter(|_| problem != known) {
             log::warn!("cannot tell the service manager: {error}");
         }
+        known = problem;
     }
 }
