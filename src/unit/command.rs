@@ -77,6 +77,17 @@ pub enum ServiceError {
     /// Where units of the user lie is not known.
     #[error("neither XDG_CONFIG_HOME nor HOME says where your units are")]
     NoHome,
+    /// Whose the directory is, is not known.
+    #[error("{}: {cause}; who it is for can be said with --user NAME", path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why it cannot be looked at.
+        cause: io::Error,
+    },
+    /// The path of this program is not known.
+    #[error("cannot find out where this program lies: {0}")]
+    Program(io::Error),
     /// The daemon was not found.
     #[error("{} is missing: install it beside this program", .0.display())]
     NoDaemon(PathBuf),
@@ -155,50 +166,67 @@ enum Start {
 /// The unit of a project, as systemd knows it.
 struct Place {
     project: PathBuf,
-    scope: Scope,
+    manager: Manager,
+    /// Who was named to run it.
+    user: Option<String>,
     unit: String,
     file: PathBuf,
+}
+
+/// Which systemd is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manager {
+    /// That of this user.
+    User,
+    /// That of the machine.
+    Machine,
 }
 
 impl Place {
     fn of(dir: &Path, which: &Which) -> Result<Self, ServiceError> {
         // A directory that is gone may still have a unit.
-        let project = dir.canonicalize().or_else(|_| std::path::absolute(dir))?;
-        let scope = if which.system {
-            Scope::System {
-                user: user(which.user.as_deref(), &project)?,
-            }
+        let project = dir
+            .canonicalize()
+            .or_else(|_| std::path::absolute(dir))
+            .map_err(|cause| ServiceError::Directory {
+                path: dir.to_owned(),
+                cause,
+            })?;
+        let manager = if which.system {
+            Manager::Machine
         } else {
-            Scope::User
+            Manager::User
         };
         let unit = name(&project);
         Ok(Self {
-            file: folder(&scope)?.join(&unit),
+            file: folder(manager)?.join(&unit),
             project,
-            scope,
+            manager,
+            user: which.user.clone(),
             unit,
         })
     }
 
     fn unit(&self, config: &Config) -> Result<Unit, ServiceError> {
         let grace = config.processes.iter().map(|spec| spec.stop_grace).max();
+        let scope = self.scope()?;
         Ok(Unit {
-            scope: self.scope.clone(),
+            environment: passed_on(env::vars_os(), beneficiary(&scope)),
+            scope,
             project_dir: self.project.clone(),
             daemon: daemon()?,
-            environment: passed_on(env::vars_os(), self.beneficiary()),
             longest_grace: grace.unwrap_or(Duration::ZERO),
         })
     }
 
-    fn beneficiary(&self) -> Beneficiary {
-        let installer = User::from_uid(Uid::current()).ok().flatten();
-        match (&self.scope, installer) {
-            (Scope::System { user }, Some(installer)) if *user != installer.name => {
-                Beneficiary::Other
-            }
-            _ => Beneficiary::Installer,
-        }
+    /// Who runs it, which need not be known to take it away.
+    fn scope(&self) -> Result<Scope, ServiceError> {
+        Ok(match self.manager {
+            Manager::User => Scope::User,
+            Manager::Machine => Scope::System {
+                user: user(self.user.as_deref(), &self.project)?,
+            },
+        })
     }
 
     fn install(
@@ -255,7 +283,7 @@ impl Place {
         let Ok(Some(user)) = User::from_uid(Uid::current()) else {
             return Ok(());
         };
-        if self.scope != Scope::User || Path::new(LINGERING).join(&user.name).exists() {
+        if self.manager != Manager::User || Path::new(LINGERING).join(&user.name).exists() {
             return Ok(());
         }
         writeln!(
@@ -266,7 +294,7 @@ impl Place {
     }
 
     fn log(&self) -> String {
-        let user = if self.scope == Scope::User {
+        let user = if self.manager == Manager::User {
             "--user "
         } else {
             ""
@@ -275,7 +303,7 @@ impl Place {
     }
 
     fn arguments<'a>(&self, words: &[&'a str]) -> Vec<&'a str> {
-        let user = (self.scope == Scope::User).then_some("--user");
+        let user = (self.manager == Manager::User).then_some("--user");
         user.into_iter().chain(words.iter().copied()).collect()
     }
 
@@ -308,9 +336,9 @@ impl Place {
 /// A file for every user who lingers.
 const LINGERING: &str = "/var/lib/systemd/linger";
 
-/// Where the units of this scope lie.
-fn folder(scope: &Scope) -> Result<PathBuf, ServiceError> {
-    if *scope != Scope::User {
+/// Where its units lie.
+fn folder(manager: Manager) -> Result<PathBuf, ServiceError> {
+    if manager == Manager::Machine {
         return Ok("/etc/systemd/system".into());
     }
     let absolute = |name: &str| {
@@ -324,12 +352,24 @@ fn folder(scope: &Scope) -> Result<PathBuf, ServiceError> {
         .ok_or(ServiceError::NoHome)
 }
 
+fn beneficiary(scope: &Scope) -> Beneficiary {
+    let installer = User::from_uid(Uid::current()).ok().flatten();
+    match (scope, installer) {
+        (Scope::System { user }, Some(installer)) if *user != installer.name => Beneficiary::Other,
+        _ => Beneficiary::Installer,
+    }
+}
+
 fn user(named: Option<&str>, project: &Path) -> Result<String, ServiceError> {
     let found = if let Some(name) = named {
         User::from_name(name)
     } else {
-        let owner = project.metadata()?.uid();
-        User::from_uid(Uid::from_raw(owner))
+        let owner = project.metadata();
+        let owner = owner.map_err(|cause| ServiceError::Directory {
+            path: project.to_owned(),
+            cause,
+        })?;
+        User::from_uid(Uid::from_raw(owner.uid()))
     };
     match found {
         Ok(Some(user)) => Ok(user.name),
@@ -340,7 +380,7 @@ fn user(named: Option<&str>, project: &Path) -> Result<String, ServiceError> {
 }
 
 fn daemon() -> Result<PathBuf, ServiceError> {
-    let this = env::current_exe()?;
+    let this = env::current_exe().map_err(ServiceError::Program)?;
     if this.file_name() == Some(OsStr::new(DAEMON)) {
         return Ok(this);
     }

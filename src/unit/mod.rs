@@ -46,13 +46,22 @@ pub enum Beneficiary {
 }
 
 /// The variables of the installer that the daemon needs as well: where programs are and, where they
-/// are the same for the user of the service, its state and the Rust toolchain.
+/// are the same for the user of the service, its state, the Rust toolchain, and what direnv reads and
+/// what it was allowed to.
 pub fn passed_on(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     to: Beneficiary,
 ) -> Vec<(OsString, OsString)> {
     let names: &[&str] = match to {
-        Beneficiary::Installer => &["PATH", "XDG_STATE_HOME", "CARGO_HOME", "RUSTUP_HOME"],
+        Beneficiary::Installer => &[
+            "PATH",
+            "XDG_STATE_HOME",
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
+            "DIRENV_CONFIG",
+            "CARGO_HOME",
+            "RUSTUP_HOME",
+        ],
         Beneficiary::Other => &["PATH"],
     };
     let mut variables: Vec<_> = environment
@@ -79,9 +88,10 @@ mod tests {
     #[test]
     fn only_what_the_daemon_needs_is_passed_on() {
         let variable = |name: &str| (name.into(), "x".into());
-        let all = ["SECRET", "PATH", "HOME", "CARGO_HOME"].map(variable);
+        let all = ["SECRET", "PATH", "HOME", "CARGO_HOME", "XDG_DATA_HOME"].map(variable);
         let passed = passed_on(all.clone(), Beneficiary::Installer);
-        assert_eq!(passed, ["CARGO_HOME", "PATH"].map(variable));
+        let expected = ["CARGO_HOME", "PATH", "XDG_DATA_HOME"].map(variable);
+        assert_eq!(passed, expected);
         let passed = passed_on(all, Beneficiary::Other);
         assert_eq!(passed, ["PATH"].map(variable));
     }

@@ -74,6 +74,18 @@ fn print_shows_what_install_writes() {
 }
 
 #[test]
+fn a_directory_that_is_gone_may_still_have_a_unit() {
+    let project = Project::new("unit-gone");
+    let gone = project.dir().join("gone");
+    let gone = gone.to_str().unwrap();
+    for words in [["uninstall", gone, "--system"], ["uninstall", gone, "--"]] {
+        let (code, stdout, stderr) = service(&project, &words);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""));
+        assert!(stdout.ends_with("is not installed\n"), "{stdout}");
+    }
+}
+
+#[test]
 fn nothing_is_written_for_a_configuration_that_is_wrong() {
     let project = Project::new("unit-wrong");
     let (code, _, stderr) = service(&project, &["install", "--no-start"]);
@@ -134,6 +146,7 @@ fn the_project_is_the_one_that_we_are_in_or_that_is_named() {
     command
         .args(["-C", "src/deep", "service", "print"])
         .current_dir(project.dir())
+        .env("XDG_CONFIG_HOME", config_home(&project))
         .env("PATH", "/nowhere");
     let (code, below, stderr) = Daemon::refuses(command);
     assert_eq!((code, below), (Some(0), here), "{stderr}");
