@@ -6,7 +6,8 @@ use clap::Parser;
 
 /// Builds, runs and restarts a project's processes, and tells coding agents about them over MCP.
 ///
-/// Reads DIR/.mcp-run and stays in the foreground until SIGTERM or SIGINT.
+/// Reads DIR/.mcp-run and stays in the foreground until SIGTERM or SIGINT, or until its terminal is
+/// closed.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "background-process-manager",

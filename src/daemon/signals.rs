@@ -1,6 +1,9 @@
 //! The signals that the daemon is told something with.
 
-use std::{fs, io};
+use std::{
+    fs::{self, File},
+    io,
+};
 
 use futures_util::{StreamExt, stream::SelectAll};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -17,10 +20,29 @@ pub(super) enum Told {
 type Arrivals = SelectAll<futures_util::stream::BoxStream<'static, ()>>;
 
 /// SIGTERM, SIGINT and SIGQUIT, which end the daemon, and SIGHUP, which makes it read its configuration
-/// again, unless `nohup` had it ignored.
+/// again, unless `nohup` had it ignored. Where the terminal that it was started in is closed, SIGHUP
+/// means what it was made for: the daemon ends as every program in the foreground does.
 pub(super) struct Signals {
     arrivals: Arrivals,
     hangups: Option<Signal>,
+    began: Surroundings,
+}
+
+/// Whether the process has a controlling terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Surroundings {
+    Terminal,
+    None,
+}
+
+impl Surroundings {
+    /// The kernel takes the terminal away from everybody in its session before it sends SIGHUP.
+    fn now() -> Self {
+        match File::open("/dev/tty") {
+            Ok(_) => Self::Terminal,
+            Err(_) => Self::None,
+        }
+    }
 }
 
 impl Signals {
@@ -43,6 +65,7 @@ impl Signals {
         Ok(Self {
             arrivals: arrivals.collect(),
             hangups,
+            began: Surroundings::now(),
         })
     }
 
@@ -63,7 +86,10 @@ impl Signals {
         tokio::select! {
             biased;
             _ = self.arrivals.next() => Told::End,
-            _ = hangup => Told::Reload,
+            _ = hangup => match (self.began, Surroundings::now()) {
+                (Surroundings::Terminal, Surroundings::None) => Told::End,
+                _ => Told::Reload,
+            },
         }
     }
 }

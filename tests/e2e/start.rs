@@ -5,7 +5,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use nix::sys::signal::Signal;
+use nix::{
+    fcntl::{OFlag, open},
+    pty::{grantpt, posix_openpt, ptsname_r, unlockpt},
+    sys::{signal::Signal, stat::Mode},
+};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -54,6 +58,39 @@ fn sigterm_ends_every_child_and_exits_with_0() {
     assert!(!is_alive(main) && !is_alive(side));
     assert_eq!(marked(&project.dir()), [0; 0]);
     assert_eq!(children_of(daemon.pid()), [0; 0]);
+}
+
+#[test]
+fn it_ends_with_the_terminal_that_it_was_started_in_and_sighup_alone_is_a_reload() {
+    let project = Project::new("terminal");
+    project.config(&shell("main", "exec sleep 1000"));
+    // Nobody else inherits an end of it.
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let master = posix_openpt(flags).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname_r(&master).unwrap();
+    let slave = open(name.as_str(), flags, Mode::empty()).unwrap();
+    let daemon = Daemon::command(&project);
+    let mut command = Command::new("setsid");
+    command
+        .arg("--ctty")
+        .arg(daemon.get_program())
+        .args(daemon.get_args())
+        .stdin(slave);
+    for (name, value) in daemon.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let mut daemon = Daemon::launch(&project, command);
+    let pid = pid_in(&daemon.until_state("main", "running"));
+    daemon.signal(Signal::SIGHUP);
+    daemon.prints("reloaded: nothing changed");
+    drop(master);
+    assert_eq!(daemon.ends().code(), Some(0), "{}", daemon.output());
+    assert!(!is_alive(pid));
 }
 
 #[test]

@@ -109,7 +109,7 @@ Examples:
   bpm run ~/ganbot
   nohup bpm run >/dev/null 2>&1 &
 
-It ends on SIGTERM or Ctrl-C, and all processes with it. It is background-process-manager by another name.";
+It ends on SIGTERM, Ctrl-C or with its terminal, and all processes with it. It is background-process-manager by another name.";
 
 /// Below the help of `bpm init`.
 pub(super) const INIT: &str = "\
