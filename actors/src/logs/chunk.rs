@@ -390,9 +390,10 @@ impl Chunk {
     /// The chunk behind `model`, with as much room: a log that filled one will fill the next.
     #[must_use]
     pub fn like(model: &Self) -> Self {
+        let room = model.bytes.len().next_power_of_two();
         Self {
             first: model.next(),
-            bytes: Vec::with_capacity(Self::FULL),
+            bytes: Vec::with_capacity(room.min(Self::FULL)),
             index: Vec::with_capacity(model.len().next_power_of_two().min(Self::MOST_LINES)),
             ..Self::default()
         }
