@@ -79,11 +79,16 @@ impl Conn {
             }
             Wish::Older { topic, before } => {
                 self.ask(move |client| async move {
+                    let first = before.first;
                     let lines = match client {
                         Some(client) => log::older(&client, &topic, before).await,
                         None => Err("the daemon is away".to_owned()),
                     };
-                    Some(Message::Older { topic, lines })
+                    Some(Message::Older {
+                        topic,
+                        first,
+                        lines,
+                    })
                 });
             }
             Wish::FindErrors { process, build } => {

@@ -1,13 +1,16 @@
 //! Reads lines.
 
+use std::sync::Arc;
+
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::translate;
 use crate::{
-    client::{Client, ClientError, LogFilter, LogItem, LogKind},
+    client::{Client, ClientError, LogFilter, LogItem, LogKind, LogLine},
     tui::state::{
-        feed::{FeedId, Kind, Line, Scope, Topic},
+        feed::{FeedId, Kind, Line, Place, Scope, Topic},
         wish::{Before, Message, Resume},
     },
 };
@@ -84,20 +87,34 @@ async fn try_follow(
     Ok(())
 }
 
-/// The lines before one.
+/// The lines before those that are there.
 pub(super) async fn older(
     client: &Client,
     topic: &Topic,
     before: Before,
 ) -> Result<Vec<Line>, String> {
-    let until = match topic.scope {
-        Scope::One(_) => format!(
-            "{}:{}",
-            before.place.run,
-            before.place.seq.saturating_sub(1)
-        ),
-        // Those of the same moment come again, and are known by their places.
-        Scope::All => before.at.to_string(),
+    try_older(client, topic, before)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+async fn try_older(
+    client: &Client,
+    topic: &Topic,
+    before: Before,
+) -> Result<Vec<Line>, ClientError> {
+    let Before {
+        mut places,
+        others,
+        at,
+        ..
+    } = before;
+    for process in others {
+        let place = last_until(client, topic, &process, at).await?;
+        places.insert(process, place);
+    }
+    let Some(until) = topic.scope.cursor(&places) else {
+        return Ok(Vec::new());
     };
     let filter = LogFilter {
         until: Some(until),
@@ -105,9 +122,37 @@ pub(super) async fn older(
         ..about(topic)
     };
     let mut names = translate::Names::default();
-    let items = lines(client, &filter).await.map_err(|it| it.to_string())?;
+    let items = lines(client, &filter).await?;
     let items = items.into_iter().filter_map(|item| names.line(item));
     Ok(items.collect())
+}
+
+/// The place of the last line that a process had printed at a time; before its first one if none.
+async fn last_until(
+    client: &Client,
+    topic: &Topic,
+    process: &Arc<str>,
+    at: Timestamp,
+) -> Result<Place, ClientError> {
+    let topic = Topic {
+        scope: Scope::One(process.clone()),
+        ..topic.clone()
+    };
+    let filter = LogFilter {
+        until: Some(at.to_string()),
+        tail: Some(1),
+        ..about(&topic)
+    };
+    let items = match lines(client, &filter).await {
+        // It has none, or is gone since.
+        Err(error @ ClientError::Refused { .. }) if !error.may_pass() => Vec::new(),
+        items => items?,
+    };
+    let last = items.into_iter().rev().find_map(|item| match item {
+        LogItem::Line(LogLine { run, seq, .. }) => Some(Place { run, seq }),
+        LogItem::Notice(_) => None,
+    });
+    Ok(last.unwrap_or(Place { run: 0, seq: 0 }))
 }
 
 /// The errors in a build's log, in one line each: what and where. Nothing is said where it cannot be

@@ -51,9 +51,7 @@ impl State {
             }
             Action::Clear => {
                 if let Some(pane) = self.pane_mut() {
-                    pane.ring.clear();
-                    pane.selection = None;
-                    pane.to_end();
+                    pane.clear();
                 }
             }
             Action::BuildOrOutput => {

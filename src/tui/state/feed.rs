@@ -1,6 +1,6 @@
 //! What is read of the logs: which lines, and how they arrive.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bpm_actors::logs::{Stream, level::Level};
 use jiff::Timestamp;
@@ -12,6 +12,24 @@ pub enum Scope {
     One(Arc<str>),
     /// Those of all, merged by time.
     All,
+}
+
+impl Scope {
+    /// The cursor behind these lines, in the API's words.
+    #[must_use]
+    pub fn cursor(&self, places: &BTreeMap<Arc<str>, Place>) -> Option<String> {
+        match self {
+            Self::One(process) => {
+                let place = places.get(process)?;
+                Some(format!("{}:{}", place.run, place.seq))
+            }
+            Self::All => {
+                let each = places.iter();
+                let each = each.map(|(process, it)| format!("{process}={}:{}", it.run, it.seq));
+                Some(each.collect::<Vec<_>>().join(","))
+            }
+        }
+    }
 }
 
 /// What printed them.
@@ -60,6 +78,15 @@ pub struct Place {
     pub run: u64,
     /// Which line of it, from 1.
     pub seq: u64,
+}
+
+impl Place {
+    /// That of the line before, be it in an earlier run.
+    #[must_use]
+    pub fn before(self) -> Self {
+        let seq = self.seq.saturating_sub(1);
+        Self { seq, ..self }
+    }
 }
 
 /// A line that was printed.

@@ -1,10 +1,12 @@
 //! One view of the output: its lines, where it is scrolled to, what is selected in it.
 
+use std::sync::Arc;
+
 use super::{
     feed::{Item, Line, Scope, Topic},
     ring::{Entry, Ring},
     selection::Selection,
-    wish::Resume,
+    wish::{Before, Resume},
 };
 use crate::tui::text;
 
@@ -121,6 +123,34 @@ impl Pane {
         };
     }
 
+    /// Drops all lines; those that come are shown, and those before can be read again.
+    pub fn clear(&mut self) {
+        self.ring.clear();
+        self.selection = None;
+        self.beginning = Beginning::Unknown;
+        self.scroll = Scroll::Follow;
+    }
+
+    /// Before what older lines are wanted, where these are all processes of a merged pane; nothing
+    /// where there are none.
+    #[must_use]
+    pub fn before(&self, processes: impl Iterator<Item = Arc<str>>) -> Option<Before> {
+        let places = self.ring.before();
+        if places.is_empty() {
+            return None;
+        }
+        let others = match &self.topic.scope {
+            Scope::One(_) => Vec::new(),
+            Scope::All => processes.filter(|it| !places.contains_key(it)).collect(),
+        };
+        Some(Before {
+            first: self.ring.first(),
+            at: self.ring.began()?,
+            places,
+            others,
+        })
+    }
+
     /// Whether it takes what is printed now.
     #[must_use]
     pub fn takes_more(&self) -> bool {
@@ -130,19 +160,8 @@ impl Pane {
     /// Where reading goes on.
     #[must_use]
     pub fn resume(&self) -> Option<Resume> {
-        let last = self.ring.last();
         let since = self.ring.since()?;
-        let cursor = match &self.topic.scope {
-            Scope::One(process) => {
-                let last = last.get(process)?;
-                format!("{}:{}", last.run, last.seq)
-            }
-            Scope::All => {
-                let each = last.iter();
-                let each = each.map(|(process, it)| format!("{process}={}:{}", it.run, it.seq));
-                each.collect::<Vec<_>>().join(",")
-            }
-        };
+        let cursor = self.topic.scope.cursor(self.ring.last())?;
         Some(Resume { cursor, since })
     }
 

@@ -12,7 +12,7 @@ use super::{
     link::Link,
     messages::Tone,
     order::{self, Ordered},
-    pane::Beginning,
+    pane::{Beginning, Pane},
     wish::Event,
 };
 use crate::{client::Order, service::StatusReport};
@@ -33,8 +33,14 @@ impl State {
                 }
             }
             Message::FeedEnded { feed, why } => self.feeds.ended(feed, why, now),
-            Message::Older { topic, lines } => {
-                let Some(pane) = self.feeds.pane_mut(&topic) else {
+            Message::Older {
+                topic,
+                first,
+                lines,
+            } => {
+                // Where the window has moved since, they would leave a hole.
+                let fits = |pane: &&mut Pane| pane.ring.first() == first;
+                let Some(pane) = self.feeds.pane_mut(&topic).filter(fits) else {
                     return Vec::new();
                 };
                 match lines {

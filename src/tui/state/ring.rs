@@ -76,19 +76,35 @@ impl Ring {
         self.entries.get(usize::try_from(number - self.first).ok()?)
     }
 
-    /// The first line.
-    #[must_use]
-    pub fn oldest(&self) -> Option<&Line> {
-        self.entries.iter().find_map(|entry| match entry {
-            Entry::Line(line) => Some(line),
-            Entry::Notice(_) => None,
-        })
-    }
-
     /// Where each process was read up to.
     #[must_use]
     pub fn last(&self) -> &BTreeMap<Arc<str>, Place> {
         &self.last
+    }
+
+    /// Up to where older lines are wanted, of each process that something was received of.
+    #[must_use]
+    pub fn before(&self) -> BTreeMap<Arc<str>, Place> {
+        let mut oldest = BTreeMap::new();
+        for entry in &self.entries {
+            if let Entry::Line(line) = entry {
+                oldest.entry(&line.process).or_insert(line.place.before());
+            }
+        }
+        // What was received of a process and is not there any more is older, too.
+        let mut before = self.last.clone();
+        before.extend(oldest.into_iter().map(|(it, place)| (it.clone(), place)));
+        before
+    }
+
+    /// When the first line was printed that is there; where there is none, that was received.
+    #[must_use]
+    pub fn began(&self) -> Option<Timestamp> {
+        let first = self.entries.iter().find_map(|entry| match entry {
+            Entry::Line(line) => Some(line.at),
+            Entry::Notice(_) => None,
+        });
+        first.or(self.since)
     }
 
     /// When the first line was printed that was received.
@@ -130,15 +146,10 @@ impl Ring {
 
     /// Puts older lines before those that are there; gives how many were new.
     pub fn push_older(&mut self, lines: Vec<Line>) -> usize {
-        let mut oldest = BTreeMap::new();
-        for entry in &self.entries {
-            if let Entry::Line(line) = entry {
-                oldest.entry(line.process.clone()).or_insert(line.place);
-            }
-        }
+        let before = self.before();
         let is_older = |line: &Line| {
-            let known = oldest.get(&line.process).or(self.last.get(&line.process));
-            known.is_none_or(|known| line.place < *known)
+            let up_to = before.get(&line.process);
+            up_to.is_none_or(|up_to| line.place <= *up_to)
         };
         let new: Vec<Line> = lines.into_iter().filter(is_older).collect();
         let count = new.len();
@@ -170,11 +181,7 @@ impl Ring {
         {
             self.bytes -= entry.size();
             if let Entry::Line(line) = entry {
-                let before = Place {
-                    run: line.place.run,
-                    seq: line.place.seq.saturating_sub(1),
-                };
-                self.last.insert(line.process, before);
+                self.last.insert(line.process, line.place.before());
                 // Also what is asked for by its time has to begin early enough.
                 self.since = self.since.map(|since| since.min(line.at));
             }

@@ -1,12 +1,13 @@
 //! Moving about: through processes, lines and pages.
 
+use std::sync::Arc;
+
 use super::{
     Open, State, Wish,
     layout::{Panel, inner},
     pane::{Beginning, Lens, LongLines, Pane},
     ring::Ring,
     search::Way,
-    wish::Before,
 };
 use crate::tui::input;
 
@@ -128,18 +129,16 @@ impl State {
             return Vec::new();
         };
         let is_up = self.link.is_up();
+        let names = self.processes().iter().map(|it| it.name.as_str().into());
+        let names: Vec<Arc<str>> = names.collect();
         let wants_more = |pane: &&mut Pane| {
             is_up && pane.is_at_top(lens) && pane.beginning == Beginning::Unknown
         };
         let Some(pane) = self.feeds.pane_mut(&topic).filter(wants_more) else {
             return Vec::new();
         };
-        let Some(line) = pane.ring.oldest() else {
+        let Some(before) = pane.before(names.into_iter()) else {
             return Vec::new();
-        };
-        let before = Before {
-            place: line.place,
-            at: line.at,
         };
         pane.beginning = Beginning::Loading;
         let mut wishes = Vec::new();

@@ -1,5 +1,7 @@
 //! What the state wants done. The loop does it and tells what came of it in a message.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use bpm_actors::report::RestartReport;
 use jiff::Timestamp;
 
@@ -39,7 +41,7 @@ pub enum Wish {
     Older {
         /// Which lines.
         topic: Topic,
-        /// The first line that is there.
+        /// What is there.
         before: Before,
     },
     /// Find the errors of a build.
@@ -62,12 +64,17 @@ pub struct Resume {
     pub since: Timestamp,
 }
 
-/// The line before which older ones are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The lines before which older ones are wanted. Places, not times: thousands of lines may have been
+/// stored at the same moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Before {
-    /// Its place.
-    pub place: Place,
-    /// Its time.
+    /// The number of the first entry that is there: what comes fits only before that.
+    pub first: i64,
+    /// Up to where lines are wanted, of each process that has printed anything since.
+    pub places: BTreeMap<Arc<str>, Place>,
+    /// The other processes whose lines are wanted.
+    pub others: Vec<Arc<str>>,
+    /// Up to when theirs are wanted.
     pub at: Timestamp,
 }
 
@@ -111,6 +118,8 @@ pub enum Message {
     Older {
         /// Of what.
         topic: Topic,
+        /// The number of the entry before which they were wanted.
+        first: i64,
         /// Which, the oldest first; or why not.
         lines: Result<Vec<Line>, String>,
     },

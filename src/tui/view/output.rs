@@ -136,7 +136,10 @@ fn empty(state: &State) -> (String, Style) {
     }
     let is_filtered = state.filter.is_some() || state.level.is_some();
     if pane.is_some_and(|pane| !pane.ring.last().is_empty()) {
-        return ("cleared: what comes is shown".to_owned(), FAINT);
+        return (
+            "cleared: what comes is shown, PgUp shows what was".to_owned(),
+            FAINT,
+        );
     }
     let text = match (pane.is_some_and(|pane| pane.heard), is_filtered, state.kind) {
         (false, _, _) if state.link.is_up() => "loading …".to_owned(),

@@ -25,6 +25,42 @@ fn the_history_is_read_page_by_page_up_to_its_first_line() {
     terminal.shows("line 3500 of many");
 }
 
+/// More lines of one moment than are read at once, and a neighbour that printed before.
+#[test]
+fn the_merged_history_is_read_up_to_its_first_line_where_thousands_have_one_time() {
+    let project = Project::new("tui-moment");
+    let early = shell("early", "echo the very first; exec sleep 1000");
+    // One write, which is read at once.
+    let script = "while [ ! -e go ]; do sleep 0.05; done; cat lines; exec sleep 1000";
+    let lines: Vec<String> = (1..=4500).map(|it| format!("line {it}\n")).collect();
+    project.file("lines", &lines.concat());
+    project.config(&format!("{early}{}", shell("many", script)));
+    let daemon = project.start();
+    daemon.until_state("early", "running");
+    daemon.until_state("many", "running");
+    project.file("go", "");
+    let terminal = Terminal::start(&project, 100, 30);
+    terminal.press(&["a"]);
+    terminal.shows("line 4500");
+    eventually("the first line", || {
+        terminal.press(&["g"]);
+        let screen = terminal.screen();
+        if screen.contains("early the very first") {
+            Ok(())
+        } else {
+            Err(screen)
+        }
+    });
+    terminal.shows("many  line 1");
+    // What was cleared is read again.
+    terminal.press(&["G"]);
+    terminal.shows("line 4500");
+    terminal.press(&["c"]);
+    terminal.shows("cleared");
+    terminal.press(&["PPage"]);
+    terminal.shows("line 4500");
+}
+
 #[test]
 fn on_the_way_down_from_the_top_no_line_is_missing_and_none_comes_twice() {
     const LINES: u32 = 3500;

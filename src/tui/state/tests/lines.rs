@@ -1,15 +1,25 @@
 //! Scrolling, the history, searches, the mouse.
 
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::json;
+
 use super::{texts, usual};
 use crate::tui::state::{
     Message, Open, Wish,
     action::{Action, Gesture, Mouse},
-    feed::{FeedId, Item, Kind, Notice},
+    feed::{FeedId, Item, Kind, Line, Notice, Place},
     pane::{Beginning, Scroll},
     ring::{Entry, Ring},
-    samples::{Sample, line, topic},
+    samples::{Sample, line, process, topic},
     wish::Before,
 };
+
+fn places(of: &[(&str, u64, u64)]) -> BTreeMap<Arc<str>, Place> {
+    let each = of.iter();
+    each.map(|&(process, run, seq)| (process.into(), Place { run, seq }))
+        .collect()
+}
 
 #[test]
 fn scrolling_up_stops_following_and_the_end_follows_again() {
@@ -41,10 +51,11 @@ fn at_the_top_older_lines_are_read_once_and_put_before() {
     let mut sample = usual();
     sample.prints(1, 50, &["fifty", "fifty-one"]);
     sample.act(Action::PageUp);
-    let oldest = line("main", 7, 50, "fifty");
     let before = Before {
-        place: oldest.place,
-        at: oldest.at,
+        first: 0,
+        places: places(&[("main", 7, 49)]),
+        others: Vec::new(),
+        at: line("main", 7, 50, "fifty").at,
     };
     let topic = topic("main", Kind::Run);
     let older = Wish::Older {
@@ -56,17 +67,70 @@ fn at_the_top_older_lines_are_read_once_and_put_before() {
     assert_eq!(sample.wishes, []);
     sample.tell(Message::Older {
         topic: topic.clone(),
+        first: 0,
         lines: Ok(vec![
             line("main", 6, 9, "old"),
             line("main", 7, 50, "again"),
         ]),
     });
     assert_eq!(texts(&sample), ["old", "fifty", "fifty-one"]);
-    let lines = Ok(Vec::new());
-    sample.tell(Message::Older { topic, lines });
+    let (first, lines) = (-1, Ok(Vec::new()));
+    sample.tell(Message::Older {
+        topic,
+        first,
+        lines,
+    });
     assert_eq!(sample.state.pane().unwrap().beginning, Beginning::Reached);
     sample.act(Action::Top);
     assert_eq!(sample.wishes, []);
+}
+
+#[test]
+fn older_lines_of_all_are_asked_for_by_the_place_of_each_and_not_by_time_alone() {
+    let mut sample = usual();
+    sample.knows(vec![
+        process("main", &json!({})),
+        process("web", &json!({})),
+        process("api", &json!({})),
+    ]);
+    sample.act(Action::All);
+    let feed = sample.followed()[0].0;
+    // All at one moment.
+    let at = line("main", 7, 1, "").at;
+    let items = [("main", 7, 50), ("web", 3, 9), ("main", 7, 51)];
+    let items = items.map(|(process, run, seq)| {
+        let line = line(process, run, seq, "x");
+        Item::Line(Line { at, ..line })
+    });
+    let items = items.to_vec();
+    sample.tell(Message::Items { feed, items }).act(Action::Top);
+    let before = Before {
+        first: 0,
+        places: places(&[("main", 7, 49), ("web", 3, 8)]),
+        others: vec!["api".into()],
+        at,
+    };
+    let topic = sample.state.topic().unwrap();
+    let older = Wish::Older {
+        topic: topic.clone(),
+        before,
+    };
+    assert_eq!(sample.wishes, [older]);
+    let lines = [("api", 1, 4), ("main", 7, 49)].map(|(process, run, seq)| Line {
+        at,
+        ..line(process, run, seq, "older")
+    });
+    sample.tell(Message::Older {
+        topic,
+        first: 0,
+        lines: Ok(lines.to_vec()),
+    });
+    sample.act(Action::Top);
+    let [Wish::Older { before, .. }] = &sample.wishes[..] else {
+        panic!("{:?}", sample.wishes);
+    };
+    let known = places(&[("api", 1, 3), ("main", 7, 48), ("web", 3, 8)]);
+    assert_eq!((&before.places, &before.others), (&known, &Vec::new()));
 }
 
 #[test]
@@ -120,7 +184,8 @@ fn far_up_in_the_history_what_lies_below_is_left_and_read_again_on_the_way_down(
     else {
         panic!("{:?}", sample.wishes);
     };
-    assert_eq!(before.place.seq, 1001);
+    assert_eq!(before.places, places(&[("main", 7, 1000)]));
+    let first = before.first;
     // Reading goes on behind the last line that is still there.
     let pane = sample.state.pane().unwrap();
     let Some(Entry::Line(last)) = pane.ring.entry(pane.ring.end() - 1) else {
@@ -132,7 +197,11 @@ fn far_up_in_the_history_what_lies_below_is_left_and_read_again_on_the_way_down(
     let (topic, feed) = (topic.clone(), feed.0);
     let lines = (901..=1000).map(|seq| line("main", 7, seq, "older"));
     let lines = Ok(lines.collect());
-    sample.tell(Message::Older { topic, lines });
+    sample.tell(Message::Older {
+        topic,
+        first,
+        lines,
+    });
     sample.prints(feed, last + 1, &["next"]);
     let pane = sample.state.pane().unwrap();
     let entries = (pane.ring.first()..pane.ring.end()).filter_map(|it| pane.ring.entry(it));
@@ -235,6 +304,38 @@ fn a_click_chooses_a_process_and_the_wheel_scrolls_what_is_under_it() {
     assert_eq!(sample.state.selected.as_deref(), Some("web"));
     sample.act(at(Gesture::WheelUp, 0));
     assert_eq!(sample.state.selected.as_deref(), Some("main"));
+}
+
+#[test]
+fn after_clear_a_page_up_reads_again_what_was_there() {
+    let mut sample = usual();
+    sample.prints(1, 1, &["one", "two"]);
+    sample.act(Action::PageUp);
+    let [Wish::Older { topic, .. }] = &sample.wishes[..] else {
+        panic!("{:?}", sample.wishes);
+    };
+    let topic = topic.clone();
+    sample.act(Action::Clear).act(Action::PageUp);
+    let [Wish::Older { before, .. }] = &sample.wishes[..] else {
+        panic!("{:?}", sample.wishes);
+    };
+    assert_eq!(before.places, places(&[("main", 7, 2)]));
+    let first = before.first;
+    // What was asked for before the clear would leave a hole.
+    sample.tell(Message::Older {
+        topic: topic.clone(),
+        first: 0,
+        lines: Ok(vec![line("main", 6, 9, "far")]),
+    });
+    assert_eq!(texts(&sample), [""; 0]);
+    let lines = Ok(vec![line("main", 7, 1, "one"), line("main", 7, 2, "two")]);
+    sample.tell(Message::Older {
+        topic,
+        first,
+        lines,
+    });
+    sample.prints(1, 3, &["three"]);
+    assert_eq!(texts(&sample), ["one", "two", "three"]);
 }
 
 #[test]
