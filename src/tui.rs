@@ -15,7 +15,7 @@ pub mod term;
 pub mod text;
 pub mod view;
 
-use std::{collections::BTreeMap, env, io, time::Duration};
+use std::{env, io, time::Duration};
 
 use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
@@ -27,7 +27,7 @@ use tokio::{
 
 use self::{
     conn::Conn,
-    state::{Message, State, Wish},
+    state::{Message, State, Wish, layout::Overflow},
     term::Screen,
     view::Colors,
 };
@@ -83,7 +83,7 @@ async fn show(which: Which) -> io::Result<()> {
             },
             () = time::sleep_until(drawn + FRAME), if !is_drawn => {
                 let now = Instant::now();
-                let mut overflow = BTreeMap::new();
+                let mut overflow = Overflow::default();
                 screen.draw(|frame| overflow = view::draw(frame, &state, now, colors))?;
                 state.overflow = overflow;
                 (drawn, is_drawn) = (now, true);

@@ -38,7 +38,7 @@ use tokio::time::Instant;
 use self::{
     feed::{Kind, Topic},
     feeds::Feeds,
-    layout::Panel,
+    layout::{Overflow, Panel},
     link::Link,
     messages::Messages,
     order::Ordered,
@@ -93,8 +93,8 @@ pub struct State {
     pub open: Open,
     /// How far the panels of text are scrolled, in rows.
     pub scrolled: BTreeMap<Panel, usize>,
-    /// How far they can be: who draws them knows.
-    pub overflow: BTreeMap<Panel, usize>,
+    /// How far they can be.
+    pub overflow: Overflow,
     /// The panes of the output.
     pub feeds: Feeds,
     /// The size of the screen.
@@ -123,7 +123,7 @@ pub enum Open {
     /// There is none.
     #[default]
     Nothing,
-    /// What the keys do, scrolled by so many lines.
+    /// What the keys do, scrolled by so many rows.
     Help(usize),
     /// A pattern is typed.
     Prompt(Prompt),
@@ -161,7 +161,7 @@ impl State {
             zoomed: None,
             open: Open::Nothing,
             scrolled: BTreeMap::new(),
-            overflow: BTreeMap::new(),
+            overflow: Overflow::default(),
             feeds: Feeds::default(),
             screen: Rect::new(0, 0, width, height),
             zone,

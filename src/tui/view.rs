@@ -15,22 +15,18 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use ratatui::{Frame, style::Color};
 use tokio::time::Instant;
 
 pub use self::theme::Colors;
-use super::state::{Open, State, layout::Panel};
+use super::state::{
+    Open, State,
+    layout::{Overflow, Panel},
+};
 
-/// Draws everything. Gives by how many rows panels of text could be scrolled.
-pub fn draw(
-    frame: &mut Frame<'_>,
-    state: &State,
-    now: Instant,
-    colors: Colors,
-) -> BTreeMap<Panel, usize> {
-    let mut overflow = BTreeMap::new();
+/// Draws everything. Gives by how many rows texts could be scrolled.
+pub fn draw(frame: &mut Frame<'_>, state: &State, now: Instant, colors: Colors) -> Overflow {
+    let mut overflow = Overflow::default();
     let screen = state.screen.intersection(frame.area());
     if screen.is_empty() {
         return overflow;
@@ -43,10 +39,12 @@ pub fn draw(
         }
         match panel {
             Panel::Server => {
-                overflow.insert(panel, server::draw(frame, area, state, now));
+                let more = server::draw(frame, area, state, now);
+                overflow.panels.insert(panel, more);
             }
             Panel::Details => {
-                overflow.insert(panel, details::draw(frame, area, state, now));
+                let more = details::draw(frame, area, state, now);
+                overflow.panels.insert(panel, more);
             }
             Panel::Processes => processes::draw(frame, area, state, now),
             Panel::Output => output::draw(frame, area, state),
@@ -55,7 +53,7 @@ pub fn draw(
     footer::draw(frame, areas.footer.intersection(screen), state);
     match &state.open {
         Open::Nothing => {}
-        Open::Help(scrolled) => help::draw(frame, screen, *scrolled),
+        Open::Help(scrolled) => overflow.help = help::draw(frame, screen, *scrolled),
         Open::Prompt(prompt) => prompt::draw(frame, screen, prompt),
     }
     if colors == Colors::None {

@@ -107,6 +107,8 @@ impl State {
                     Open::Help(_) => Open::Nothing,
                     _ => Open::Help(0),
                 };
+                // Until it is drawn nobody knows.
+                self.overflow.help = usize::MAX;
             }
             Action::Accept => self.accept(now),
             Action::Type(stroke) => self.type_in(stroke),
@@ -175,6 +177,8 @@ fn is_for_help(action: &Action) -> bool {
             | Action::Down
             | Action::PageUp
             | Action::PageDown
+            | Action::Top
+            | Action::Bottom
             | Action::Help
             | Action::Close
             | Action::Quit

@@ -1,5 +1,7 @@
 //! Where everything stands. Pure, so that a click finds what was drawn.
 
+use std::collections::BTreeMap;
+
 use ratatui::layout::Rect;
 
 /// The four panels.
@@ -106,6 +108,15 @@ impl Areas {
             Panel::Output => &mut self.output,
         }
     }
+}
+
+/// By how many rows texts are longer than their places: who draws them knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overflow {
+    /// Those of panels.
+    pub panels: BTreeMap<Panel, usize>,
+    /// That of the box that explains the keys.
+    pub help: usize,
 }
 
 /// What is within the border of a panel.

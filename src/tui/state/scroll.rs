@@ -9,8 +9,6 @@ use super::{
     ring::Ring,
     search::Way,
 };
-use crate::tui::input;
-
 impl State {
     /// How far one step goes sideways.
     const SIDESTEP: usize = 8;
@@ -31,7 +29,9 @@ impl State {
 
     pub(super) fn page(&mut self, way: Way) -> Vec<Wish> {
         if let Open::Help(_) = self.open {
-            self.scroll_help(way, 10);
+            // The box fills the screen where there is more than it shows; one row stays.
+            let rows = usize::from(inner(self.screen).height);
+            self.scroll_help(way, rows.saturating_sub(1).max(1));
             return Vec::new();
         }
         let panel = match self.focus {
@@ -47,6 +47,10 @@ impl State {
     }
 
     pub(super) fn go_to_top(&mut self) -> Vec<Wish> {
+        if let Open::Help(_) = self.open {
+            self.scroll_help(Way::Up, usize::MAX);
+            return Vec::new();
+        }
         let lens = self.lens();
         match self.focus {
             Panel::Server | Panel::Details => {
@@ -63,9 +67,12 @@ impl State {
     }
 
     pub(super) fn go_to_bottom(&mut self) {
+        if let Open::Help(_) = self.open {
+            return self.scroll_help(Way::Down, usize::MAX);
+        }
         match self.focus {
             Panel::Server | Panel::Details => {
-                let last = self.overflow.get(&self.focus).copied().unwrap_or(0);
+                let last = self.overflow.panels.get(&self.focus).copied().unwrap_or(0);
                 self.scrolled.insert(self.focus, last);
             }
             Panel::Processes | Panel::Output => {
@@ -96,7 +103,7 @@ impl State {
             }
             Panel::Output => self.scroll_output(way, rows),
             Panel::Server | Panel::Details => {
-                let last = self.overflow.get(&panel).copied().unwrap_or(0);
+                let last = self.overflow.panels.get(&panel).copied().unwrap_or(0);
                 let scrolled = self.scrolled.entry(panel).or_default();
                 let at = (*scrolled).min(last);
                 *scrolled = match way {
@@ -169,12 +176,12 @@ impl State {
     }
 
     fn scroll_help(&mut self, way: Way, rows: usize) {
-        let visible = usize::from(self.screen.height).saturating_sub(2);
-        let last = input::help().len().saturating_sub(visible);
+        let last = self.overflow.help;
         if let Open::Help(scrolled) = &mut self.open {
+            let at = (*scrolled).min(last);
             *scrolled = match way {
-                Way::Up => scrolled.saturating_sub(rows),
-                Way::Down => scrolled.saturating_add(rows).min(last),
+                Way::Up => at.saturating_sub(rows),
+                Way::Down => at.saturating_add(rows).min(last),
             };
         }
     }

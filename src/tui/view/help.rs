@@ -9,15 +9,13 @@ use ratatui::{
 use super::{panel, theme::STRONG};
 use crate::tui::{input, text};
 
-pub(super) fn draw(frame: &mut Frame<'_>, screen: Rect, scrolled: usize) {
+/// Draws the box. Gives by how many rows it could be scrolled.
+pub(super) fn draw(frame: &mut Frame<'_>, screen: Rect, scrolled: usize) -> usize {
     let table = input::help();
     let keys = table.iter().map(|(keys, _)| text::width(keys)).max();
     let keys = keys.unwrap_or(0);
     let what = table.iter().map(|(_, what)| text::width(what)).max();
     let width = u16::try_from(keys + what.unwrap_or(0) + 6).unwrap_or(u16::MAX);
-    let height = u16::try_from(table.len() + 2).unwrap_or(u16::MAX);
-    let area = centered(screen, width, height);
-    let inside = panel::over(frame, area, "Keys");
     let lines = table.into_iter().map(|(key, what)| {
         let gap = " ".repeat(keys - text::width(&key));
         Line::from(vec![
@@ -26,7 +24,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, screen: Rect, scrolled: usize) {
             Span::raw(format!("{gap}  {what}")),
         ])
     });
-    panel::text(frame, inside, lines.collect(), scrolled);
+    let columns = width.min(screen.width).saturating_sub(2);
+    let rows = panel::rows(lines.collect(), usize::from(columns));
+    let height = u16::try_from(rows.len() + 2).unwrap_or(u16::MAX);
+    let area = centered(screen, width, height);
+    let inside = panel::over(frame, area, "Keys");
+    panel::scrolled(frame, inside, rows, scrolled)
 }
 
 /// In the middle, as far as there is room.

@@ -71,14 +71,28 @@ pub(super) fn text(
     lines: Vec<Line<'_>>,
     scrolled: usize,
 ) -> usize {
-    let columns = usize::from(area.width);
     if area.is_empty() {
         return 0;
     }
-    let rows: Vec<Line<'_>> = lines
-        .into_iter()
-        .flat_map(|line| wrapped(&line, columns))
-        .collect();
+    self::scrolled(frame, area, rows(lines, usize::from(area.width)), scrolled)
+}
+
+/// The rows of lines of text in so many columns.
+pub(super) fn rows(lines: Vec<Line<'_>>, columns: usize) -> Vec<Line<'static>> {
+    let lines = lines.into_iter();
+    lines.flat_map(|line| wrapped(&line, columns)).collect()
+}
+
+/// The same as [`text`] for what is wrapped already.
+pub(super) fn scrolled(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    rows: Vec<Line<'static>>,
+    scrolled: usize,
+) -> usize {
+    if area.is_empty() {
+        return 0;
+    }
     let last = rows.len().saturating_sub(usize::from(area.height));
     let shown = rows.into_iter().skip(scrolled.min(last));
     let shown: Vec<Line<'_>> = shown.take(usize::from(area.height)).collect();

@@ -13,19 +13,29 @@ use crate::tui::state::{
     Message,
     action::Action,
     feed::{FeedId, Item, Notice},
-    layout::Panel,
+    layout::{Overflow, Panel},
     link::Link,
     samples::{NOON, Sample, answer, broken, building, crashed, line, process, stopped},
     usage::Measure,
 };
 
-fn picture(sample: &Sample, colors: Colors) -> Buffer {
+fn drawn(sample: &Sample, colors: Colors) -> (Buffer, Overflow) {
     let screen = sample.state.screen;
     let mut terminal = Terminal::new(TestBackend::new(screen.width, screen.height)).unwrap();
+    let mut overflow = Overflow::default();
     let drawing = |frame: &mut ratatui::Frame<'_>| {
-        draw(frame, &sample.state, sample.now, colors);
+        overflow = draw(frame, &sample.state, sample.now, colors);
     };
-    terminal.draw(drawing).unwrap().buffer.clone()
+    let buffer = terminal.draw(drawing).unwrap().buffer.clone();
+    (buffer, overflow)
+}
+
+fn picture(sample: &Sample, colors: Colors) -> Buffer {
+    drawn(sample, colors).0
+}
+
+fn overflow(sample: &Sample) -> Overflow {
+    drawn(sample, Colors::Some).1
 }
 
 /// The text of the screen, without what stands right of it.
@@ -422,14 +432,7 @@ fn no_size_is_too_small() {
 #[test]
 fn a_panel_of_text_is_scrolled_to_its_end_and_no_further() {
     let mut sample = zoomed(Panel::Details, 40, 5, vec![broken("main")]);
-    let screen = sample.state.screen;
-    let mut overflow = std::collections::BTreeMap::new();
-    let mut terminal = Terminal::new(TestBackend::new(screen.width, screen.height)).unwrap();
-    let drawing = |frame: &mut ratatui::Frame<'_>| {
-        overflow = draw(frame, &sample.state, sample.now, Colors::Some);
-    };
-    terminal.draw(drawing).unwrap();
-    sample.state.overflow = overflow;
+    sample.state.overflow = overflow(&sample);
     for _ in 0..20 {
         sample.act(Action::Down);
     }
@@ -439,4 +442,32 @@ fn a_panel_of_text_is_scrolled_to_its_end_and_no_further() {
     assert_ne!(shown(&sample), end);
     sample.act(Action::Bottom);
     assert_eq!(shown(&sample), end);
+}
+
+#[test]
+fn the_help_is_scrolled_to_its_last_row_on_the_smallest_screen_and_no_further() {
+    let mut sample = Sample::with(40, 10, all());
+    sample.act(Action::Help);
+    sample.state.overflow = overflow(&sample);
+    let top = shown(&sample);
+    // By pages no row is skipped.
+    let mut rows: Vec<String> = Vec::new();
+    for _ in 0..20 {
+        let screen = shown(&sample);
+        rows.extend(screen.lines().map(str::to_owned));
+        sample.act(Action::PageDown);
+    }
+    for (_, help) in crate::tui::input::help() {
+        for word in help.split(' ') {
+            assert!(rows.iter().any(|row| row.contains(word)), "{word}");
+        }
+    }
+    let end = shown(&sample);
+    assert!(end.contains("pointer"), "{end}");
+    sample.act(Action::Up);
+    assert_ne!(shown(&sample), end);
+    sample.act(Action::Bottom);
+    assert_eq!(shown(&sample), end);
+    sample.act(Action::Top);
+    assert_eq!(shown(&sample), top);
 }
