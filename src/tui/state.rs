@@ -4,6 +4,7 @@
 pub mod action;
 pub mod feed;
 pub mod feeds;
+pub mod laid;
 pub mod layout;
 pub mod link;
 pub mod messages;

@@ -4,10 +4,12 @@
 //! The panel of the output and its searches ask. It knows neither processes nor panels.
 
 mod ansi;
+mod laid;
 mod row;
 mod sgr;
 
 pub use self::{
     ansi::{Decoded, decode},
+    laid::Laid,
     row::{Cell, Row, rows, width},
 };

@@ -87,6 +87,9 @@ impl Feeds {
             };
             self.panes.entry(topic.clone()).or_insert_with(new).used = self.clock;
         }
+        for (_, kept) in self.panes.iter_mut().filter(|(it, _)| !wanted.contains(it)) {
+            kept.pane.laid.forget();
+        }
         while self.panes.len() > Self::KEPT {
             let oldest = self.panes.iter().min_by_key(|(_, kept)| kept.used);
             let Some(topic) = oldest.map(|(topic, _)| topic.clone()) else {

@@ -1,5 +1,7 @@
 //! Clicks, drags, the wheel.
 
+use std::rc::Rc;
+
 use super::{
     Open, State, Wish,
     action::{Gesture, Mouse},
@@ -9,7 +11,7 @@ use super::{
     search::Way,
     selection::{Selection, Spot, text_of},
 };
-use crate::tui::text;
+use crate::tui::text::Laid;
 
 impl State {
     /// How many rows one notch of the wheel goes.
@@ -103,15 +105,17 @@ impl State {
         let row_id = rows.get(row).or(rows.last())?;
         let column = usize::from(mouse.column.saturating_sub(area.x));
         let column = column.saturating_sub(self.margin());
-        let entry = pane.ring.entry(row_id.entry)?;
-        let text = text_of(entry);
-        let (columns, column) = match (entry, lens.long_lines) {
-            (Entry::Line(_), LongLines::Wrapped) => (lens.columns, column),
-            _ => (usize::MAX, column + pane.sideways),
+        let (laid, column) = match (pane.ring.entry(row_id.entry)?, lens.long_lines) {
+            (Entry::Line(_), LongLines::Wrapped) => (pane.laid(row_id.entry, lens)?, column),
+            (Entry::Line(_), LongLines::Cut) => {
+                (pane.laid(row_id.entry, lens)?, column + pane.sideways)
+            }
+            (notice @ Entry::Notice(_), _) => {
+                (Rc::new(Laid::new(&text_of(notice), usize::MAX)), column)
+            }
         };
-        let rows = text::rows(&text, columns);
-        let cells = &rows.get(row_id.row)?.cells;
-        let under = cells.iter().rev().find(|cell| cell.column <= column);
+        let left = laid.row(row_id.row).take_while(|it| it.column <= column);
+        let under = left.last();
         Some(Spot {
             entry: row_id.entry,
             at: under.map_or(0, |cell| cell.at),

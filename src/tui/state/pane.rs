@@ -1,14 +1,16 @@
 //! One view of the output: its lines, where it is scrolled to, what is selected in it.
 
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
 use super::{
     feed::{Item, Line, Scope, Topic},
+    laid::{LaidLines, Matches},
     ring::{Entry, Ring},
+    search::Search,
     selection::Selection,
     wish::{Before, Resume},
 };
-use crate::tui::text;
+use crate::tui::text::Laid;
 
 /// How a pane is looked at; the screen decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,17 @@ pub struct Lens {
     pub rows: usize,
     /// What becomes of long lines.
     pub long_lines: LongLines,
+}
+
+impl Lens {
+    /// In so many columns a line is laid out; one that is cut stands in one row, whole.
+    #[must_use]
+    pub fn line_columns(self) -> usize {
+        match self.long_lines {
+            LongLines::Wrapped => self.columns,
+            LongLines::Cut => usize::MAX,
+        }
+    }
 }
 
 /// What becomes of lines that are longer than the panel is wide.
@@ -81,6 +94,8 @@ pub struct Pane {
     pub trouble: Option<String>,
     /// Whether anything, be it nothing, has arrived.
     pub heard: bool,
+    /// The lines that were looked at.
+    pub laid: LaidLines,
 }
 
 impl Pane {
@@ -96,6 +111,7 @@ impl Pane {
             selection: None,
             trouble: None,
             heard: false,
+            laid: LaidLines::default(),
         }
     }
 
@@ -170,13 +186,33 @@ impl Pane {
     pub fn height(&self, entry: i64, lens: Lens) -> usize {
         match (self.ring.entry(entry), lens.long_lines) {
             (Some(Entry::Line(line)), LongLines::Wrapped) => {
-                // No character is narrower than a byte is long: short lines need no closer look.
-                if line.text.len() <= lens.columns && !line.text.contains('\t') {
+                if line.text.len() <= lens.columns && !may_be_widened(&line.text) {
                     return 1;
                 }
-                text::rows(&text::decode(&line.text).text, lens.columns).len()
+                self.laid(entry, lens).map_or(1, |it| it.height())
             }
             _ => 1,
+        }
+    }
+
+    /// A line as it is laid out.
+    #[must_use]
+    pub fn laid(&self, entry: i64, lens: Lens) -> Option<Rc<Laid>> {
+        let (id, text) = self.line(entry)?;
+        Some(self.laid.line(id, text, lens.line_columns()))
+    }
+
+    /// Where a search matches in a line.
+    #[must_use]
+    pub fn matches(&self, entry: i64, lens: Lens, search: &Search) -> Option<Matches> {
+        let (id, text) = self.line(entry)?;
+        Some(self.laid.matches(id, text, lens.line_columns(), search))
+    }
+
+    fn line(&self, entry: i64) -> Option<(u64, &str)> {
+        match self.ring.entry(entry)? {
+            Entry::Line(line) => Some((self.ring.id(entry)?, &line.text)),
+            Entry::Notice(_) => None,
         }
     }
 
@@ -250,7 +286,13 @@ impl Pane {
 
     /// Scrolls to the first line that is there.
     pub fn to_top(&mut self, lens: Lens) {
-        self.up(usize::MAX, lens);
+        // Not by way of all the lines in between: how high each is does not matter.
+        if !self.is_at_top(lens) {
+            self.scroll = Scroll::At(RowId {
+                entry: self.ring.first(),
+                row: 0,
+            });
+        }
     }
 
     /// Goes to the end and follows.
@@ -310,4 +352,10 @@ impl Pane {
         }
         at
     }
+}
+
+/// Whether a line may take more columns than it has bytes: a tab does, and a control character of two
+/// bytes is written out.
+fn may_be_widened(line: &str) -> bool {
+    line.bytes().any(|byte| matches!(byte, b'\t' | 0xc2))
 }

@@ -29,10 +29,19 @@ impl Entry {
     }
 }
 
+/// An entry, and what no other one is ever called: numbers are used again where entries have gone.
+#[derive(Debug)]
+struct Numbered {
+    id: u64,
+    entry: Entry,
+}
+
 /// Entries with numbers that stay theirs while others come and go at both ends.
 #[derive(Debug, Default)]
 pub struct Ring {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Numbered>,
+    /// How many there ever were.
+    taken: u64,
     /// The number of the first entry.
     first: i64,
     bytes: usize,
@@ -73,7 +82,13 @@ impl Ring {
     /// The entry with this number.
     #[must_use]
     pub fn entry(&self, number: i64) -> Option<&Entry> {
-        self.entries.get(usize::try_from(number - self.first).ok()?)
+        self.numbered(number).map(|it| &it.entry)
+    }
+
+    /// What no other entry of this pane was or will be called.
+    #[must_use]
+    pub fn id(&self, number: i64) -> Option<u64> {
+        self.numbered(number).map(|it| it.id)
     }
 
     /// Where each process was read up to.
@@ -86,8 +101,8 @@ impl Ring {
     #[must_use]
     pub fn before(&self) -> BTreeMap<Arc<str>, Place> {
         let mut oldest = BTreeMap::new();
-        for entry in &self.entries {
-            if let Entry::Line(line) = entry {
+        for it in &self.entries {
+            if let Entry::Line(line) = &it.entry {
                 oldest.entry(&line.process).or_insert(line.place.before());
             }
         }
@@ -100,7 +115,7 @@ impl Ring {
     /// When the first line was printed that is there; where there is none, that was received.
     #[must_use]
     pub fn began(&self) -> Option<Timestamp> {
-        let first = self.entries.iter().find_map(|entry| match entry {
+        let first = self.entries.iter().find_map(|it| match &it.entry {
             Entry::Line(line) => Some(line.at),
             Entry::Notice(_) => None,
         });
@@ -156,9 +171,8 @@ impl Ring {
         for line in new.into_iter().rev() {
             let last = self.last.entry(line.process.clone());
             last.or_insert(line.place);
-            let entry = Entry::Line(line);
-            self.bytes += entry.size();
-            self.entries.push_front(entry);
+            let numbered = self.numbering(Entry::Line(line));
+            self.entries.push_front(numbered);
             self.first -= 1;
         }
         count
@@ -167,9 +181,9 @@ impl Ring {
     /// Drops the oldest entries until no more than `bytes` are held.
     pub fn shrink_to(&mut self, bytes: usize) {
         while self.bytes > bytes
-            && let Some(entry) = self.entries.pop_front()
+            && let Some(it) = self.entries.pop_front()
         {
-            self.bytes -= entry.size();
+            self.bytes -= it.entry.size();
             self.first += 1;
         }
     }
@@ -177,10 +191,10 @@ impl Ring {
     /// Drops the newest entries until no more than `bytes` are held. Reading then goes on before them.
     pub fn shrink_end_to(&mut self, bytes: usize) {
         while self.bytes > bytes
-            && let Some(entry) = self.entries.pop_back()
+            && let Some(it) = self.entries.pop_back()
         {
-            self.bytes -= entry.size();
-            if let Entry::Line(line) = entry {
+            self.bytes -= it.entry.size();
+            if let Entry::Line(line) = it.entry {
                 self.last.insert(line.process, line.place.before());
                 // Also what is asked for by its time has to begin early enough.
                 self.since = self.since.map(|since| since.min(line.at));
@@ -203,8 +217,19 @@ impl Ring {
     }
 
     fn push_entry(&mut self, entry: Entry) {
+        let numbered = self.numbering(entry);
+        self.entries.push_back(numbered);
+    }
+
+    fn numbering(&mut self, entry: Entry) -> Numbered {
         self.bytes += entry.size();
-        self.entries.push_back(entry);
+        self.taken += 1;
+        let id = self.taken;
+        Numbered { id, entry }
+    }
+
+    fn numbered(&self, number: i64) -> Option<&Numbered> {
+        self.entries.get(usize::try_from(number - self.first).ok()?)
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Row<'a> {
 /// The columns that a text takes in one row.
 #[must_use]
 pub fn width(text: &str) -> usize {
-    cells(text)
+    cells(text, Start::default())
         .last()
         .map_or(0, |cell| cell.column + cell.width)
 }
@@ -39,28 +39,71 @@ pub fn width(text: &str) -> usize {
 #[must_use]
 pub fn rows(text: &str, columns: usize) -> Vec<Row<'_>> {
     let columns = columns.max(1);
-    let mut rows = vec![Row::default()];
-    let mut begun = 0;
-    for mut cell in cells(text) {
-        if cell.column + cell.width > begun + columns && cell.column > begun {
-            begun = cell.column;
-            rows.push(Row::default());
-        }
-        cell.column -= begun;
-        // A tab may be wider than what is left, an emoji wider than the whole panel.
-        cell.width = cell.width.min(columns - cell.column);
-        if let Some(row) = rows.last_mut() {
-            row.cells.push(cell);
-        }
-    }
-    rows
+    let starts = starts(text, columns);
+    let rows = (0..starts.len()).map(|row| Row {
+        cells: row_cells(text, columns, &starts, row).collect(),
+    });
+    rows.collect()
 }
 
-/// All in one row. What has no width by itself (a lone accent, marks that turn the direction of the
-/// text) is left out.
-fn cells(text: &str) -> impl Iterator<Item = Cell<'_>> {
-    let mut column = 0;
-    text.grapheme_indices(true).filter_map(move |(at, symbol)| {
+/// Where a row begins in its text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Start {
+    /// At which byte.
+    at: usize,
+    /// In which column, if all stood in one row.
+    column: usize,
+}
+
+/// Where the rows of a text begin that are at most so wide, at least one column.
+pub(super) fn starts(text: &str, columns: usize) -> Vec<Start> {
+    let mut begun = Start::default();
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        // Each byte is a cell, and nothing has to be looked at.
+        let others = (columns..text.len()).step_by(columns);
+        let others = others.map(|at| Start { at, column: at });
+        return std::iter::once(begun).chain(others).collect();
+    }
+    let mut starts = vec![begun];
+    for Cell {
+        at, column, width, ..
+    } in cells(text, begun)
+    {
+        if column + width - begun.column > columns && column > begun.column {
+            begun = Start { at, column };
+            starts.push(begun);
+        }
+    }
+    starts
+}
+
+/// The cells of one row of a text whose rows begin there.
+pub(super) fn row_cells<'a>(
+    text: &'a str,
+    columns: usize,
+    starts: &[Start],
+    row: usize,
+) -> impl Iterator<Item = Cell<'a>> + use<'a> {
+    let begun = starts.get(row).copied().unwrap_or(Start {
+        at: text.len(),
+        column: 0,
+    });
+    let end = starts.get(row + 1).map_or(text.len(), |next| next.at);
+    cells(&text[..end], begun).map(move |mut cell| {
+        cell.column -= begun.column;
+        // A tab may be wider than what is left, an emoji wider than the whole panel.
+        cell.width = cell.width.min(columns.saturating_sub(cell.column));
+        cell
+    })
+}
+
+/// All from there on in one row. What has no width by itself (a lone accent, marks that turn the
+/// direction of the text) is left out.
+fn cells(text: &str, from: Start) -> impl Iterator<Item = Cell<'_>> {
+    let mut column = from.column;
+    let symbols = text[from.at..].grapheme_indices(true);
+    symbols.filter_map(move |(at, symbol)| {
+        let at = from.at + at;
         let (symbol, width) = match symbol {
             "\t" => (" ", TAB - column % TAB),
             _ => (symbol, symbol.width()),
@@ -98,6 +141,29 @@ mod tests {
         assert_eq!(shown("a👩‍👩‍👧b", 2), ["a", "👩‍👩‍👧", "b"]);
         assert_eq!(shown("日本", 1), ["日", "本"]);
         assert_eq!(width("a日👍"), 5);
+    }
+
+    proptest::proptest! {
+        /// The short way for plain text is the same as the long one.
+        #[test]
+        fn each_row_is_what_stands_there_when_all_is_laid_out(
+            text in "[a-c \t日👍é\u{301}\u{202e}]{0,40}|[ -~]{0,40}",
+            columns in 1_usize..20,
+        ) {
+            let mut wanted: Vec<Vec<Cell<'_>>> = vec![Vec::new()];
+            let mut begun = 0;
+            for mut cell in cells(&text, Start::default()) {
+                if cell.column + cell.width > begun + columns && cell.column > begun {
+                    begun = cell.column;
+                    wanted.push(Vec::new());
+                }
+                cell.column -= begun;
+                cell.width = cell.width.min(columns - cell.column);
+                wanted.last_mut().unwrap().push(cell);
+            }
+            let rows: Vec<Vec<Cell<'_>>> = rows(&text, columns).into_iter().map(|it| it.cells).collect();
+            proptest::prop_assert_eq!(rows, wanted);
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::tui::{
         ring::Entry,
         selection::Spot,
     },
-    text::{self, Decoded},
+    text,
 };
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
@@ -47,9 +47,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
         panel::text(frame, inside, vec![Line::styled(text, style)], 0);
         return;
     };
-    let visible = pane.visible(state.lens());
-    let mut decoded: Option<(i64, Decoded)> = None;
-    for (row, area) in visible.into_iter().zip(inside.rows()) {
+    for (row, area) in pane.visible(state.lens()).into_iter().zip(inside.rows()) {
         let Some(entry) = pane.ring.entry(row.entry) else {
             continue;
         };
@@ -60,17 +58,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
                 mark_whole(frame.buffer_mut(), area, pane, row);
             }
             Entry::Line(line) => {
-                if decoded
-                    .as_ref()
-                    .is_none_or(|(entry, _)| *entry != row.entry)
-                {
-                    decoded = Some((row.entry, text::decode(&line.text)));
-                }
-                let Some((_, decoded)) = &decoded else {
-                    continue;
-                };
                 let area = margin(frame.buffer_mut(), area, state, line, row);
-                cells(frame.buffer_mut(), area, state, pane, row, decoded);
+                cells(frame.buffer_mut(), area, state, pane, row);
             }
         }
     }
@@ -180,40 +169,38 @@ fn margin(buffer: &mut Buffer, area: Rect, state: &State, line: &feed::Line, row
     }
 }
 
-/// Draws one row of a line.
-fn cells(
-    buffer: &mut Buffer,
-    area: Rect,
-    state: &State,
-    pane: &Pane,
-    row: RowId,
-    decoded: &Decoded,
-) {
-    let (columns, sideways) = match state.long_lines {
-        LongLines::Wrapped => (state.lens().columns, 0),
-        LongLines::Cut => (usize::MAX, pane.sideways),
+/// Draws one row of a line. Only what is in it is looked at, however long the line is.
+fn cells(buffer: &mut Buffer, area: Rect, state: &State, pane: &Pane, row: RowId) {
+    let lens = state.lens();
+    let sideways = match lens.long_lines {
+        LongLines::Wrapped => 0,
+        LongLines::Cut => pane.sideways,
     };
-    let rows = text::rows(&decoded.text, columns);
-    let Some(cells) = rows.get(row.row).map(|row| &row.cells) else {
+    let Some(laid) = pane.laid(row.entry, lens) else {
         return;
     };
     let search = state.search.as_ref();
-    let matches = search.map_or(Vec::new(), |search| search.matches(&decoded.text));
+    let matches = search.and_then(|search| pane.matches(row.entry, lens, search));
+    let is_match = |at: usize| {
+        let matches = matches.as_deref().unwrap_or_default();
+        let next = matches.partition_point(|range| range.end <= at);
+        matches.get(next).is_some_and(|range| range.contains(&at))
+    };
     let topic = state.topic();
     let found = match search.and_then(|search| search.current(topic.as_ref()?)) {
         Some(current) if current == row.entry => THIS_MATCH,
         _ => MATCH,
     };
     let room = usize::from(area.width);
-    for cell in cells {
+    for cell in laid.row(row.row) {
         let Some(column) = cell.column.checked_sub(sideways) else {
             continue;
         };
         if column + cell.width > room {
             break;
         }
-        let mut style = decoded.style_at(cell.at);
-        if matches.iter().any(|range| range.contains(&cell.at)) {
+        let mut style = laid.decoded.style_at(cell.at);
+        if is_match(cell.at) {
             style = found;
         }
         let spot = Spot {

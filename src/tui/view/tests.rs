@@ -471,3 +471,29 @@ fn the_help_is_scrolled_to_its_last_row_on_the_smallest_screen_and_no_further() 
     sample.act(Action::Top);
     assert_eq!(shown(&sample), top);
 }
+
+#[test]
+fn a_very_long_line_is_laid_out_and_searched_once_and_not_for_each_row_and_picture() {
+    let mut sample = zoomed(Panel::Output, 60, 20, vec![process("main", &json!({}))]);
+    let long = "ä7 and ä8 ".repeat(10_000);
+    sample.prints(1, 1, &["first", &long, "last"]);
+    let work = |sample: &Sample| sample.state.pane().unwrap().laid.work();
+    for action in [Action::Up, Action::PageUp, Action::Down, Action::Top] {
+        picture(&sample, Colors::Some);
+        sample.act(action);
+    }
+    sample.act(Action::Search).types("ä7").act(Action::Accept);
+    for action in [Action::Bottom, Action::PageUp, Action::Bottom] {
+        picture(&sample, Colors::Some);
+        sample.act(action);
+    }
+    // The short ones as well, where they were on the screen.
+    assert_eq!(work(&sample), (3, 3));
+    // Cut, each is laid out once more.
+    sample.act(Action::Wrap);
+    for _ in 0..3 {
+        picture(&sample, Colors::Some);
+        sample.act(Action::Right);
+    }
+    assert_eq!(work(&sample), (6, 6));
+}
