@@ -47,12 +47,21 @@ pub enum Address {
 
 /// The text is no URL of a daemon.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{url:?}: {why}; a daemon's URL looks like http://localhost:3001/mcp")]
+#[error("{url:?}: {}", self.reason())]
 pub struct BadUrl {
     /// What was given.
     pub url: String,
     /// What is wrong with it.
     pub why: &'static str,
+}
+
+impl BadUrl {
+    /// What is wrong, and what is right, for where the text itself is named already.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let why = self.why;
+        format!("{why}; a daemon's URL looks like http://localhost:3001/mcp")
+    }
 }
 
 impl Address {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::client::{self, Which};
+use crate::client::{self, Address, Which};
 
 /// Shows what a running daemon does: its processes, their output, their builds.
 #[derive(Clone, Debug, Parser)]
@@ -17,7 +17,7 @@ use crate::client::{self, Which};
 pub struct Arguments {
     /// The daemon's URL; by default that of the project around the current directory, else
     /// `http://localhost:3001/mcp`.
-    #[arg(value_name = "URL")]
+    #[arg(value_name = "URL", value_parser = url)]
     pub url: Option<String>,
 }
 
@@ -36,9 +36,33 @@ impl Arguments {
     }
 }
 
+/// One that is none will not become one: it is refused, not tried for ever.
+fn url(text: &str) -> Result<String, String> {
+    match Address::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(bad) => Err(bad.reason()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_url_is_refused_with_its_value_and_the_reason() {
+        for (given, why) in [
+            ("foo://bar", "only http is spoken"),
+            ("", "it names no host"),
+        ] {
+            let refused = Arguments::try_parse_from(["bpm-tui", given]).unwrap_err();
+            assert_eq!(refused.exit_code(), 2);
+            let said = refused.to_string();
+            let wanted = format!("invalid value '{given}' for '[URL]': {why}; a daemon's URL");
+            assert!(said.contains(&wanted), "{said}");
+        }
+        let taken = Arguments::try_parse_from(["bpm-tui", "localhost:3001"]).unwrap();
+        assert_eq!(taken.url.as_deref(), Some("localhost:3001"));
+    }
 
     #[test]
     fn the_argument_counts_then_the_project_then_the_usual_place() {

@@ -60,6 +60,17 @@ fn takes_the_terminal_and_panics() {
 }
 
 #[test]
+fn a_url_that_is_none_is_refused_at_once() {
+    let project = Project::new("tui-url");
+    for url in ["foo://bar", "''"] {
+        let bin = env!("CARGO_BIN_EXE_bpm-tui");
+        let terminal = Terminal::run(&project, 100, 30, &format!("{bin} {url}"));
+        let screen = terminal.shows("ended 2");
+        assert!(screen.contains("a daemon's URL looks like"), "{screen}");
+    }
+}
+
+#[test]
 fn without_a_terminal_it_says_so() {
     let project = Project::new("tui-none");
     project.config(&shell("main", "exec sleep 1000"));
