@@ -85,13 +85,19 @@ const KEYS: &[Binding] = &[
         Action::BuildOrOutput,
     )
     .brief("build"),
-    key(&[Char('/')], "/", "search in the output", Action::Search).brief("search"),
+    key(
+        &[Char('/')],
+        "/",
+        "search a regex; a capital makes case count",
+        Action::Search,
+    )
+    .brief("search"),
     key(&[Char('n')], "n", "next match", Action::NextMatch),
     key(&[Char('N')], "N", "match before", Action::PreviousMatch),
     key(
         &[Char('f')],
         "f",
-        "only lines that match a regex",
+        "only lines that match a regex; case as /",
         Action::Filter,
     )
     .brief("filter"),

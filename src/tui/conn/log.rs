@@ -11,6 +11,7 @@ use crate::{
     client::{Client, ClientError, LogFilter, LogItem, LogKind, LogLine},
     tui::state::{
         feed::{FeedId, Kind, Line, Place, Scope, Topic},
+        search::ignores_case,
         wish::{Before, Message, Resume},
     },
 };
@@ -212,6 +213,7 @@ fn about(topic: &Topic) -> LogFilter {
             Kind::Build => LogKind::Build,
         },
         pattern: topic.pattern.as_deref().map(str::to_owned),
+        ignore_case: topic.pattern.as_deref().is_some_and(ignores_case),
         level: topic.level.map(translate::level),
         ..LogFilter::default()
     }

@@ -34,7 +34,7 @@ impl Search {
     pub fn parse(text: &str) -> Result<Self, String> {
         check(text)?;
         let regex = regex::RegexBuilder::new(text)
-            .case_insensitive(!text.chars().any(char::is_uppercase))
+            .case_insensitive(ignores_case(text))
             .build()
             .map_err(|error| error.to_string())?;
         Ok(Self {
@@ -85,6 +85,21 @@ impl Search {
     }
 }
 
+/// Whether capitals and small letters are the same to a pattern: it has no capital, but for those that
+/// name a class such as `\S`.
+#[must_use]
+pub fn ignores_case(pattern: &str) -> bool {
+    let mut chars = pattern.chars();
+    while let Some(char) = chars.next() {
+        if char == '\\' {
+            chars.next();
+        } else if char.is_uppercase() {
+            return false;
+        }
+    }
+    true
+}
+
 /// Whether the daemon would take this pattern.
 ///
 /// # Errors
@@ -93,4 +108,24 @@ pub fn check(text: &str) -> Result<(), String> {
     Pattern::parse(text)
         .map(drop)
         .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_capital_letter_makes_case_count() {
+        for (pattern, ignores) in [
+            ("error", true),
+            ("Error", false),
+            (r"\Serror\W", true),
+            (r"\\S", false),
+            ("größe", true),
+            ("GRÖSSE", false),
+            ("\\", true),
+        ] {
+            assert_eq!(ignores_case(pattern), ignores, "{pattern}");
+        }
+    }
 }

@@ -185,12 +185,22 @@ fn a_filter_and_a_level_show_only_some_lines_live_ones_too() {
     terminal.shows("filter (two)");
     terminal.shows("ERROR two");
     terminal.hides("INFO one");
-    project.append("feed", "INFO two again\nINFO three\n");
-    terminal.shows("INFO two again");
+    project.append("feed", "INFO Two again\nINFO three\n");
+    // Only a capital makes case count, as in the search.
+    terminal.shows("INFO Two again");
     assert!(!terminal.screen().contains("three"));
+    terminal.press(&["f", "C-u"]);
+    terminal.types("Two");
+    terminal.press(&["Enter"]);
+    terminal.shows("INFO Two again");
+    terminal.hides("ERROR two");
+    terminal.press(&["f", "C-u"]);
+    terminal.types("(two)");
+    terminal.press(&["Enter"]);
+    terminal.shows("ERROR two");
     terminal.press(&["l", "l", "l"]);
     terminal.shows("level error");
-    terminal.hides("INFO two again");
+    terminal.hides("INFO Two again");
     terminal.shows("ERROR two");
     terminal.press(&["l", "f", "C-u", "Enter"]);
     terminal.shows("INFO three");
