@@ -80,7 +80,7 @@ pub struct State {
     pub filter: Option<Arc<str>>,
     /// Only lines that are at least as bad.
     pub level: Option<Level>,
-    /// What is searched for.
+    /// What is searched for; while a pattern is typed, that.
     pub search: Option<Search>,
     /// What becomes of long lines.
     pub long_lines: LongLines,
@@ -102,6 +102,8 @@ pub struct State {
     pub screen: Rect,
     /// The clock of the person who looks.
     pub zone: TimeZone,
+    /// What was searched for before the box was opened.
+    earlier: Option<Search>,
     /// Where the mouse was pressed in the output.
     pressed: Option<Spot>,
     /// Since when nothing is heard of the daemon any more.
@@ -166,6 +168,7 @@ impl State {
             feeds: Feeds::default(),
             screen: Rect::new(0, 0, width, height),
             zone,
+            earlier: None,
             pressed: None,
             cut_at: None,
         }

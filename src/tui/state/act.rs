@@ -60,7 +60,10 @@ impl State {
                     Kind::Build => Kind::Run,
                 };
             }
-            Action::Search => self.open = Open::Prompt(Prompt::new(Purpose::Search, "")),
+            Action::Search => {
+                self.open = Open::Prompt(Prompt::new(Purpose::Search, ""));
+                self.earlier = self.search.clone();
+            }
             Action::Filter => {
                 let text = self.filter.clone().unwrap_or_default();
                 self.open = Open::Prompt(Prompt::new(Purpose::Filter, &text));

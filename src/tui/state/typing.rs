@@ -15,13 +15,17 @@ impl State {
             return;
         };
         prompt.apply(stroke);
+        let purpose = prompt.purpose;
         if prompt.text.is_empty() {
             prompt.error = None;
+            if purpose == Purpose::Search {
+                self.search = self.earlier.clone();
+            }
             return;
         }
         prompt.error = search::check(&prompt.text).err();
         // What is typed is highlighted at once.
-        if prompt.purpose == Purpose::Search
+        if purpose == Purpose::Search
             && let Ok(search) = Search::parse(&prompt.text)
         {
             self.search = Some(search);
@@ -61,7 +65,7 @@ impl State {
         if let Open::Prompt(prompt) = &self.open
             && prompt.purpose == Purpose::Search
         {
-            self.search = None;
+            self.search = self.earlier.take();
         }
         self.open = Open::Nothing;
     }

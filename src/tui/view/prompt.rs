@@ -18,7 +18,7 @@ const WIDEST: u16 = 90;
 
 pub(super) fn draw(frame: &mut Frame<'_>, screen: Rect, prompt: &Prompt) {
     let (title, sign) = match prompt.purpose {
-        Purpose::Search => ("Search (regex); Enter finds, Esc closes", "/"),
+        Purpose::Search => ("Search (regex); empty: none; Esc: as before", "/"),
         Purpose::Filter => ("Only lines that match (regex); empty: all", "="),
     };
     let errors: Vec<&str> = prompt.error.iter().flat_map(|it| it.lines()).collect();

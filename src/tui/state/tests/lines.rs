@@ -10,6 +10,7 @@ use crate::tui::state::{
     action::{Action, Gesture, Mouse},
     feed::{FeedId, Item, Kind, Line, Notice, Place},
     pane::{Beginning, Scroll},
+    prompt::Stroke,
     ring::{Entry, Ring},
     samples::{Sample, line, process, topic},
     wish::Before,
@@ -262,6 +263,35 @@ fn n_and_shift_n_go_through_the_matches_and_round_the_end() {
         .types("Error")
         .act(Action::Accept);
     assert_eq!(at(&sample), Some(0));
+}
+
+#[test]
+fn escape_closes_the_search_box_and_the_earlier_search_stays() {
+    let mut sample = usual();
+    sample.prints(1, 1, &["error", "warning", "error"]);
+    let wanted = |sample: &Sample| sample.state.search.as_ref().map(|it| it.text.clone());
+    sample.act(Action::Search).types("warn").act(Action::Close);
+    assert_eq!(wanted(&sample), None);
+    sample
+        .act(Action::Search)
+        .types("error")
+        .act(Action::Accept);
+    sample.act(Action::Search).types("warn");
+    // What is typed is highlighted meanwhile.
+    assert_eq!(wanted(&sample).as_deref(), Some("warn"));
+    sample.act(Action::Type(Stroke::EraseToStart));
+    assert_eq!(wanted(&sample).as_deref(), Some("error"));
+    sample.types("warn").act(Action::Close);
+    assert_eq!(wanted(&sample).as_deref(), Some("error"));
+    sample.act(Action::PreviousMatch);
+    let topic = sample.state.topic().unwrap();
+    assert_eq!(
+        sample.state.search.as_ref().unwrap().current(&topic),
+        Some(0)
+    );
+    // An empty one ends it.
+    sample.act(Action::Search).act(Action::Accept);
+    assert_eq!(wanted(&sample), None);
 }
 
 #[test]
