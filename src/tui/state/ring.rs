@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt,
     sync::Arc,
 };
 
@@ -15,7 +16,46 @@ pub enum Entry {
     /// A line that was printed.
     Line(Line),
     /// What the screen says in between.
-    Notice(String),
+    Notice(Said),
+}
+
+/// A notice, of a process if of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    process: Option<Arc<str>>,
+    notice: Notice,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(process) = &self.process {
+            write!(f, "{process}: ")?;
+        }
+        match self.notice {
+            Notice::RunChanged(run) => write!(f, "run {run}"),
+            Notice::Gap(Some(lines)) => write!(f, "{lines} lines are gone"),
+            Notice::Gap(None) => f.write_str("lines are gone"),
+            Notice::Dropped(Some(lines)) => write!(f, "{lines} lines left out"),
+            Notice::Dropped(None) => f.write_str("lines left out"),
+        }
+    }
+}
+
+impl Said {
+    /// Takes up one that follows, with no line in between, where both can be said as one.
+    fn take_up(&mut self, next: &Self) -> bool {
+        let sum = |one: Option<u64>, other: Option<u64>| Some(one?.saturating_add(other?));
+        let both = match (self.notice, next.notice) {
+            _ if self.process != next.process => return false,
+            (Notice::Dropped(one), Notice::Dropped(other)) => Notice::Dropped(sum(one, other)),
+            (Notice::Gap(one), Notice::Gap(other)) => Notice::Gap(sum(one, other)),
+            // Of the one before nothing is shown.
+            (Notice::RunChanged(_), Notice::RunChanged(run)) => Notice::RunChanged(run),
+            _ => return false,
+        };
+        self.notice = both;
+        true
+    }
 }
 
 impl Entry {
@@ -23,7 +63,7 @@ impl Entry {
     fn size(&self) -> usize {
         let text = match self {
             Self::Line(line) => line.text.len(),
-            Self::Notice(text) => text.len(),
+            Self::Notice(_) => 0,
         };
         size_of::<Self>() + text
     }
@@ -146,15 +186,15 @@ impl Ring {
                     // Runs of a daemon without a history are numbered anew.
                     self.last.remove(&**process);
                 }
-                let whose = process.map_or(String::new(), |process| format!("{process}: "));
-                let text = match notice {
-                    Notice::RunChanged(run) => format!("{whose}run {run}"),
-                    Notice::Gap(Some(lines)) => format!("{whose}{lines} lines are gone"),
-                    Notice::Gap(None) => format!("{whose}lines are gone"),
-                    Notice::Dropped(Some(lines)) => format!("{whose}{lines} lines left out"),
-                    Notice::Dropped(None) => format!("{whose}lines left out"),
-                };
-                self.push_entry(Entry::Notice(text));
+                let said = Said { process, notice };
+                let before = self.entries.iter_mut().rev();
+                let mut notices = before.map_while(|it| match &mut it.entry {
+                    Entry::Notice(before) => Some(before),
+                    Entry::Line(_) => None,
+                });
+                if !notices.any(|before| before.take_up(&said)) {
+                    self.push_entry(Entry::Notice(said));
+                }
             }
         }
     }
@@ -261,6 +301,31 @@ mod tests {
         ring.shrink_end_to(0);
         assert_eq!(ring.last()["main"], Place { run: 7, seq: 49 });
         assert_eq!(ring.since(), Some(Timestamp::from_second(50).unwrap()));
+    }
+
+    #[test]
+    fn notices_with_no_line_between_them_are_one_of_each_kind_and_process() {
+        let mut ring = Ring::default();
+        let said = |process: &str, notice| Item::Notice {
+            process: Some(process.into()),
+            notice,
+        };
+        for round in 1..=500 {
+            ring.push(said("main", Notice::Dropped(Some(1000))));
+            ring.push(said("web", Notice::RunChanged(round)));
+        }
+        ring.push(line(7, 1));
+        ring.push(said("main", Notice::Dropped(Some(1))));
+        ring.push(said("main", Notice::Dropped(None)));
+        let texts = (0..ring.end()).filter_map(|it| ring.entry(it));
+        let texts: Vec<String> = texts.map(crate::tui::state::selection::text_of).collect();
+        let wanted = [
+            "main: 500000 lines left out",
+            "web: run 500",
+            "text",
+            "main: lines left out",
+        ];
+        assert_eq!(texts, wanted);
     }
 
     #[test]

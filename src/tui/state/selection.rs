@@ -70,6 +70,6 @@ impl Selection {
 pub fn text_of(entry: &Entry) -> String {
     match entry {
         Entry::Line(line) => text::decode(&line.text).text,
-        Entry::Notice(text) => text.clone(),
+        Entry::Notice(said) => text::decode(&said.to_string()).text,
     }
 }

@@ -20,7 +20,7 @@ use crate::tui::{
         layout::{Panel, inner},
         pane::{Beginning, LongLines, Pane, RowId, Scroll},
         ring::Entry,
-        selection::Spot,
+        selection::{Spot, text_of},
     },
     text,
 };
@@ -52,8 +52,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
             continue;
         };
         match entry {
-            Entry::Notice(text) => {
-                let line = Line::styled(format!("── {} ──", text::decode(text).text), FAINT);
+            notice @ Entry::Notice(_) => {
+                let line = Line::styled(format!("── {} ──", text_of(notice)), FAINT);
                 frame.render_widget(line, area);
                 mark_whole(frame.buffer_mut(), area, pane, row);
             }
