@@ -11,5 +11,5 @@ mod sgr;
 pub use self::{
     ansi::{Decoded, decode},
     laid::Laid,
-    row::{Cell, Row, rows, width},
+    row::{Cell, Row, head, rows, width},
 };

@@ -60,6 +60,8 @@ impl Times {
 impl State {
     /// The widest name that stands before lines.
     const WIDEST_NAME: usize = 16;
+    /// So many characters of an error are kept; the build's log has it whole.
+    const LONGEST_ERROR: usize = 500;
 
     /// Until when what is known of the processes was so: now, or when the connection was cut.
     #[must_use]
@@ -197,6 +199,10 @@ impl State {
 
     /// Forgets errors of builds that are no longer the last.
     pub(super) fn keep_errors(&mut self, process: &str, build: u64, lines: Vec<String>) {
+        let lines = lines.into_iter();
+        let lines = lines
+            .map(|it| text::head(it, Self::LONGEST_ERROR))
+            .collect();
         let errors = BuildErrors { build, lines };
         self.errors.insert(process.to_owned(), errors);
     }

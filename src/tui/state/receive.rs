@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     BuildErrors, Message, Seen, State, Wish,
     link::Link,
-    messages::Tone,
+    messages::{About, Kind, Tone},
     order::{self, Ordered},
     pane::{Beginning, Pane},
     wish::Event,
@@ -137,7 +137,11 @@ impl State {
             Some(process) => format!("{process} {kind}: {}", event.text),
             None => format!("{kind}: {}", event.text),
         };
-        self.messages.say(now, tone, text);
+        let about = About {
+            process: process.cloned(),
+            kind: Kind::Event(event.kind.clone()),
+        };
+        self.messages.say_about(now, tone, text, about);
     }
 
     fn answered(
@@ -147,10 +151,15 @@ impl State {
         result: Result<Box<RestartReport>, String>,
         now: Instant,
     ) {
+        let about = About {
+            process: Some(process.to_owned()),
+            kind: Kind::Answer,
+        };
         let done = match result {
             Ok(report) => {
                 let (tone, words) = order::in_words(&report);
-                self.messages.say(now, tone, format!("{process}: {words}"));
+                let text = format!("{process}: {words}");
+                self.messages.say_about(now, tone, text, about);
                 if let Some(build) = report.build.filter(|_| report.error_count > 0) {
                     let errors = report.errors.iter().filter(|it| it.level == "error");
                     self.keep_errors(process, build.0, errors.map(in_one_line).collect());
@@ -163,7 +172,7 @@ impl State {
             }
             Err(why) => {
                 let text = format!("{process}: {} failed: {why}", order.word());
-                self.messages.say(now, Tone::Bad, text);
+                self.messages.say_about(now, Tone::Bad, text, about);
                 Ordered::Failed {
                     order,
                     at: now,

@@ -34,6 +34,16 @@ pub fn width(text: &str) -> usize {
         .map_or(0, |cell| cell.column + cell.width)
 }
 
+/// A text of at most so many characters; `…` says that there was more.
+#[must_use]
+pub fn head(mut text: String, chars: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(chars) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// The rows of a text that are at most this wide; at least one. Words are not kept together: what a
 /// program printed may be anything.
 #[must_use]

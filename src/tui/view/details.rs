@@ -33,6 +33,8 @@ use crate::tui::{
 
 /// Of all errors of a build, so many are shown here; the build's log has them all.
 const MOST_ERRORS: usize = 10;
+/// Of what cargo says last, so many characters.
+const MOST_OF_CARGO: usize = 500;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instant) -> usize {
     let focus = Focus::of(state.focus == Panel::Details);
@@ -172,7 +174,8 @@ fn cargo_says(process: &ProcessReport, state: &State) -> Option<String> {
                 .as_ref()
                 .is_none_or(|it| it.id.0 < line.place.run) =>
         {
-            Some(text::decode(&line.text).text.trim().to_owned())
+            let said = text::decode(&line.text).text.trim().to_owned();
+            Some(text::head(said, MOST_OF_CARGO))
         }
         _ => None,
     }

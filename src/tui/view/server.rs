@@ -41,9 +41,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instan
     for message in state.messages.newest_first() {
         let age = words::short(now.saturating_duration_since(message.at));
         let said = text::decode(&message.text).text;
+        let times = match message.times {
+            1 => String::new(),
+            times => format!("{times}× "),
+        };
         lines.push(Line::from(vec![
             Span::styled(format!("{age:>3} "), FAINT),
-            Span::styled(said, theme::tone(message.tone)),
+            Span::styled(format!("{times}{said}"), theme::tone(message.tone)),
         ]));
     }
     let scrolled = state.scrolled.get(&Panel::Server).copied().unwrap_or(0);
