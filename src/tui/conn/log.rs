@@ -1,8 +1,8 @@
 //! Reads lines.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -11,6 +11,7 @@ use crate::{
     client::{Client, ClientError, LogFilter, LogItem, LogKind, LogLine},
     tui::state::{
         feed::{FeedId, Kind, Line, Place, Scope, Topic},
+        ring::Ring,
         search::ignores_case,
         wish::{Before, Message, Resume},
     },
@@ -22,6 +23,11 @@ const FIRST: usize = 1000;
 const OLDER: usize = 1000;
 /// How many lines make one message at most: what has arrived together is shown together.
 const BATCH: usize = 2000;
+/// And how many bytes of text: then it is sent, be it one line.
+const BATCH_BYTES: usize = 256 * 1024;
+/// Of older lines, so many bytes of text are kept, be it one line: the others are read when they are
+/// wanted.
+const OLDER_BYTES: usize = Ring::LIMIT / 2;
 /// How many errors of a build are looked for.
 const ERRORS: usize = 50;
 
@@ -59,9 +65,8 @@ async fn try_follow(
         ..about(topic)
     };
     let mut names = translate::Names::default();
-    let items = client.logs(&filter).await?;
+    let mut stream = client.logs(&filter).await?;
     // That there is an answer is news: the panel can say that nothing was printed.
-    let mut ready = items.ready_chunks(BATCH);
     let heard = Message::Items {
         feed,
         items: Vec::new(),
@@ -69,13 +74,24 @@ async fn try_follow(
     if inbox.send(heard).await.is_err() {
         return Ok(());
     }
-    while let Some(chunk) = ready.next().await {
-        let mut items = Vec::with_capacity(chunk.len());
+    while let Some(first) = stream.next().await {
+        let mut items = Vec::new();
+        let mut bytes = 0;
         let mut failure = None;
-        for item in chunk {
+        let mut next = Some(first);
+        while let Some(item) = next.take() {
             match item {
-                Ok(item) => items.extend(names.item(item)),
-                Err(error) => failure = Some(error),
+                Ok(item) => {
+                    bytes += size(&item);
+                    items.extend(names.item(item));
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+            if items.len() < BATCH && bytes < BATCH_BYTES {
+                next = stream.next().now_or_never().flatten();
             }
         }
         if inbox.send(Message::Items { feed, items }).await.is_err() {
@@ -123,9 +139,41 @@ async fn try_older(
         ..about(topic)
     };
     let mut names = translate::Names::default();
-    let items = lines(client, &filter).await?;
-    let items = items.into_iter().filter_map(|item| names.line(item));
-    Ok(items.collect())
+    let mut items = client.logs(&filter).await?;
+    let mut nearest = Nearest::default();
+    while let Some(item) = items.next().await {
+        if let Some(line) = names.line(item?) {
+            nearest.push(line);
+        }
+    }
+    Ok(nearest.lines.into())
+}
+
+/// The last lines, bounded in bytes.
+#[derive(Default)]
+struct Nearest {
+    lines: VecDeque<Line>,
+    bytes: usize,
+}
+
+impl Nearest {
+    fn push(&mut self, line: Line) {
+        self.bytes += line.text.len();
+        self.lines.push_back(line);
+        while self.bytes > OLDER_BYTES
+            && self.lines.len() > 1
+            && let Some(line) = self.lines.pop_front()
+        {
+            self.bytes -= line.text.len();
+        }
+    }
+}
+
+fn size(item: &LogItem) -> usize {
+    match item {
+        LogItem::Line(line) => line.text.len(),
+        LogItem::Notice(_) => 0,
+    }
 }
 
 /// The place of the last line that a process had printed at a time; before its first one if none.
@@ -216,5 +264,24 @@ fn about(topic: &Topic) -> LogFilter {
         ignore_case: topic.pattern.as_deref().is_some_and(ignores_case),
         level: topic.level.map(translate::level),
         ..LogFilter::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::state::samples::line;
+
+    #[test]
+    fn of_very_long_older_lines_the_nearest_are_kept_and_at_least_one() {
+        let text = "x".repeat(OLDER_BYTES / 10);
+        let mut nearest = Nearest::default();
+        for seq in 1..=1000 {
+            nearest.push(line("main", 7, seq, &text));
+        }
+        let seqs = nearest.lines.iter().map(|it| it.place.seq);
+        assert!(seqs.eq(991..=1000));
+        nearest.push(line("main", 7, 1001, &text.repeat(20)));
+        assert_eq!(nearest.lines.len(), 1);
     }
 }
