@@ -10,11 +10,17 @@ use crossterm::{
     cursor::Show,
     event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture},
     execute,
+    style::Print,
     terminal::{
         EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode,
     },
 };
 use ratatui::{Frame, Terminal, backend::CrosstermBackend};
+
+/// Puts the title of the window, and of its icon, on the terminal's stack.
+const KEEP_TITLE: &str = "\x1b[22;0t";
+/// Takes it from there.
+const GIVE_TITLE_BACK: &str = "\x1b[23;0t";
 
 /// The terminal while it is ours; given back when it is dropped.
 pub struct Screen {
@@ -43,6 +49,7 @@ impl Screen {
         };
         execute!(
             screen.terminal.backend_mut(),
+            Print(KEEP_TITLE),
             EnterAlternateScreen,
             EnableMouseCapture,
             EnableBracketedPaste,
@@ -96,6 +103,9 @@ fn give_back() {
         DisableBracketedPaste,
         DisableMouseCapture,
         LeaveAlternateScreen,
+        // A terminal that keeps no titles is left without ours.
+        SetTitle(""),
+        Print(GIVE_TITLE_BACK),
         Show,
     );
     let _ = disable_raw_mode();

@@ -5,11 +5,15 @@ use nix::sys::signal::Signal;
 
 use crate::support::{Project, Terminal, project::shell, signal};
 
-/// No other screen, no mouse, a cursor; what is typed is shown, and lines are edited.
+/// Sets the terminal's title, then runs the command.
+const TITLED: &str = r#"sh -c 'printf "\033]0;as it was\007"; exec "$0" "$@"'"#;
+
+/// The title from before, no other screen, no mouse, a cursor; what is typed is shown, and lines are edited.
 #[track_caller]
 fn is_restored(terminal: &Terminal) {
     terminal.shows("ended ");
     let screen = terminal.shows("icanon");
+    assert_eq!(terminal.knows("#{pane_title}").trim(), "as it was");
     let knows =
         terminal.knows("#{alternate_on} #{mouse_any_flag} #{mouse_button_flag} #{cursor_flag}");
     assert_eq!(knows.trim(), "0 0 0 1", "{screen}");
@@ -26,13 +30,14 @@ fn by_a_key_or_by_a_signal_the_terminal_is_restored() {
     let daemon = project.start();
     daemon.until_state("main", "running");
     for key in ["q", "C-c", "Escape"] {
-        let terminal = Terminal::start(&project, 100, 30);
+        let terminal = Terminal::start_with(&project, 100, 30, TITLED);
         terminal.shows("there");
+        assert_eq!(terminal.knows("#{pane_title}").trim(), "bpm-tui");
         terminal.press(&[key]);
         is_restored(&terminal);
     }
     for sent in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
-        let terminal = Terminal::start(&project, 100, 30);
+        let terminal = Terminal::start_with(&project, 100, 30, TITLED);
         terminal.shows("there");
         assert_eq!(terminal.knows("#{alternate_on}").trim(), "1");
         signal(terminal.pid(), sent);
@@ -45,7 +50,7 @@ fn after_a_panic_the_terminal_is_restored_and_says_why() {
     let project = Project::new("tui-panics");
     let this = std::env::current_exe().unwrap();
     let test = "--ignored --exact tui::endings::takes_the_terminal_and_panics --nocapture";
-    let command = format!("{} {test}", this.display());
+    let command = format!("{TITLED} {} {test}", this.display());
     let terminal = Terminal::run(&project, 100, 40, &command);
     is_restored(&terminal);
     terminal.shows("ended 101");
