@@ -2,8 +2,7 @@
 //! which never ends; a log must not lose text to one that was cut off, so only complete sequences
 //! are taken out, exactly as the log store does for agents. Patterns match the same text in both.
 
-use std::ops::RangeInclusive;
-
+use bpm_actors::logs::escape_length;
 use ratatui::style::Style;
 
 use super::sgr;
@@ -77,33 +76,6 @@ fn select_graphic_rendition(sequence: &str) -> Option<&str> {
     let parameters = sequence.strip_prefix("\x1b[")?.strip_suffix('m')?;
     let known = |byte: u8| byte.is_ascii_digit() || byte == b';' || byte == b':';
     parameters.bytes().all(known).then_some(parameters)
-}
-
-/// The length of the escape sequence (ECMA-48) at the start of `bytes`; `None` if it is not complete.
-fn escape_length(bytes: &[u8]) -> Option<usize> {
-    let run = |from: usize, set: RangeInclusive<u8>| {
-        let tail = bytes.get(from..).unwrap_or_default();
-        from + tail.iter().take_while(|byte| set.contains(byte)).count()
-    };
-    let closed = |at: usize, set: RangeInclusive<u8>| {
-        let last = bytes.get(at).filter(|byte| set.contains(byte));
-        last.map(|_| at + 1)
-    };
-    match bytes.get(1)? {
-        // CSI: parameters, intermediates, final byte.
-        b'[' => closed(run(run(2, 0x30..=0x3f), 0x20..=0x2f), 0x40..=0x7e),
-        // OSC, DCS, SOS, PM, APC: a text up to BEL or ST.
-        b']' | b'P' | b'X' | b'^' | b'_' => {
-            let end = 2 + bytes[2..]
-                .iter()
-                .position(|byte| matches!(byte, 0x07 | 0x1b))?;
-            if bytes[end] == 0x07 {
-                return Some(end + 1);
-            }
-            closed(end + 1, b'\\'..=b'\\')
-        }
-        _ => closed(run(1, 0x20..=0x2f), 0x30..=0x7e),
-    }
 }
 
 #[cfg(test)]
