@@ -4,6 +4,7 @@ use bpm_actors::{report::StateName, spec::Mode};
 use ratatui::{
     Frame,
     layout::Rect,
+    style::Style,
     text::{Line, Span},
 };
 use tokio::time::Instant;
@@ -22,11 +23,17 @@ use crate::tui::{
     text,
 };
 
+/// With fewer rows than this the mode and the counts stand above the rest, in brief.
+const ROWS: u16 = 4;
+
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, now: Instant) -> usize {
     let focus = Focus::of(state.focus == Panel::Server);
     panel::border(frame, area, " Server ".into(), Line::default(), focus);
     let inside = inner(area);
     let mut lines = connection(state, now);
+    if state.link.is_up() && state.status.is_some() && inside.height < ROWS {
+        lines.insert(0, in_brief(state));
+    }
     if let Some(seen) = &state.status {
         let dir = tail(&seen.report.project_dir, usize::from(inside.width));
         lines.push(Line::from(dir));
@@ -97,17 +104,19 @@ fn mode(state: &State, now: Instant) -> Line<'static> {
     }
 }
 
+/// The states, as they are counted.
+const KINDS: [(StateName, &str, Style); 6] = [
+    (StateName::Running, "running", GOOD),
+    (StateName::BackingOff, "crashed", BAD),
+    (StateName::Building, "building", BUSY),
+    (StateName::Proving, "proving", BUSY),
+    (StateName::Stopping, "stopping", WARNING),
+    (StateName::Stopped, "stopped", WARNING),
+];
+
 fn counts(state: &State) -> Line<'static> {
-    let kinds = [
-        (StateName::Running, "running", GOOD),
-        (StateName::Building, "building", BUSY),
-        (StateName::Proving, "proving", BUSY),
-        (StateName::Stopping, "stopping", WARNING),
-        (StateName::BackingOff, "crashed", BAD),
-        (StateName::Stopped, "stopped", WARNING),
-    ];
     let mut spans: Vec<Span<'static>> = Vec::new();
-    for (kind, word, style) in kinds {
+    for (kind, word, style) in KINDS {
         let count = state.processes().iter().filter(|it| it.state == kind);
         let count = count.count();
         if count > 0 {
@@ -119,6 +128,25 @@ fn counts(state: &State) -> Line<'static> {
     }
     if spans.is_empty() {
         spans.push(Span::styled("no processes", FAINT));
+    }
+    Line::from(spans)
+}
+
+/// Mode and counts in one row, with the signs of the processes: `dev ▶3 ✗1`.
+fn in_brief(state: &State) -> Line<'static> {
+    let mode = match state.status.as_ref().map(|seen| seen.report.mode) {
+        Some(Mode::Dev) => Span::styled("dev", BUSY),
+        Some(Mode::Release) => Span::raw("release"),
+        None => Span::raw(""),
+    };
+    let mut spans = vec![mode];
+    for (kind, _, style) in KINDS {
+        let mut processes = state.processes().iter().filter(|it| it.state == kind);
+        if let Some(first) = processes.next() {
+            let (sign, _) = theme::sign(first);
+            let count = processes.count() + 1;
+            spans.push(Span::styled(format!(" {sign}{count}"), style));
+        }
     }
     Line::from(spans)
 }

@@ -159,6 +159,18 @@ fn the_smallest_screen() {
 }
 
 #[test]
+fn mode_and_counts_are_seen_on_the_smallest_screen() {
+    let processes = vec![process("main", &json!({})), crashed("web"), stopped("old")];
+    let sample = Sample::with(40, 10, processes);
+    assert_eq!(
+        shown(&sample).lines().nth(1).unwrap()[3..]
+            .split('│')
+            .next(),
+        Some("dev ▶1 ✗1 ■1  ")
+    );
+}
+
+#[test]
 fn nothing_is_known_yet() {
     assert_snapshot!(shown(&Sample::new(80, 16)));
 }
