@@ -15,7 +15,7 @@ use crate::tui::state::{
     feed::{FeedId, Item, Notice},
     layout::{Overflow, Panel},
     link::Link,
-    samples::{NOON, Sample, answer, broken, building, crashed, line, process, stopped},
+    samples::{NOON, Sample, answer, broken, building, crashed, line, process, status, stopped},
     usage::Measure,
 };
 
@@ -168,6 +168,19 @@ fn mode_and_counts_are_seen_on_the_smallest_screen() {
             .next(),
         Some("dev ▶1 ✗1 ■1  ")
     );
+}
+
+#[test]
+fn a_configuration_that_is_wrong_says_why() {
+    let mut sample = zoomed(Panel::Server, 60, 12, vec![process("main", &json!({}))]);
+    let mut report = status(vec![process("main", &json!({}))]);
+    report.config_error = Some(
+        "/home/u/ganbot/.mcp-run:3: mcp_prt: unknown key; did you mean mcp_port?\n\
+         /home/u/ganbot/.mcp-run:7: process.web.command: is missing\x1b[2J"
+            .to_owned(),
+    );
+    sample.tell(Message::Status(Box::new(report)));
+    assert_snapshot!(shown(&sample));
 }
 
 #[test]
