@@ -30,7 +30,7 @@ fn two(name: &str) -> (Project, Daemon, Terminal) {
 
 #[test]
 fn the_four_panels_show_the_server_the_process_all_processes_and_the_output() {
-    let (project, daemon, terminal) = two("tui-panels");
+    let (_project, daemon, terminal) = two("tui-panels");
     let screen = terminal.screen();
     let port = format!("● localhost:{}", daemon.port());
     for part in [
@@ -53,7 +53,6 @@ fn the_four_panels_show_the_server_the_process_all_processes_and_the_output() {
     terminal.shows("mem ");
     // Looking is no activity.
     assert_eq!(daemon.status()["mode"], "release");
-    drop(project);
 }
 
 #[test]
