@@ -86,13 +86,13 @@ fn a_changed_environment_is_swapped_in_by_itself_and_the_neighbour_is_left_alone
     assert_eq!(daemon.process("side")["pid"], neighbour["pid"]);
 }
 
-#[test]
-fn what_cargo_built_is_started_with_a_new_environment_and_nothing_is_built() {
-    let project = Project::new("reload-rust");
-    let entry = |colour: &str| format!("{RUST}env = {{ COLOUR = \"{colour}\" }}\n");
-    project.rust(
-        "println!(\"I am {}\", std::env::var(\"COLOUR\").unwrap()); loop { std::thread::park(); }",
-    );
+/// What cargo built says the colour that it finds there, is started again with another one, and
+/// nothing is built.
+fn swaps_without_a_build(name: &str, place: &str, key: &str, entry: impl Fn(&str) -> String) {
+    let project = Project::new(name);
+    project.rust(&format!(
+        "println!(\"I am {{}}\", {place}); loop {{ std::thread::park(); }}"
+    ));
     project.config(&entry("red"));
     let daemon = project.start();
     let red = daemon.until_state("main", "running");
@@ -101,8 +101,26 @@ fn what_cargo_built_is_started_with_a_new_environment_and_nothing_is_built() {
     project.config(&entry("blue"));
     let blue = daemon.until_newer("main", &red);
     assert!(daemon.logs("main").contains("I am blue"));
+    let said = format!("{key} changed: a new run without a build");
+    assert_eq!(events(&blue, "reloaded"), [said]);
     assert_eq!(blue["last_build"], red["last_build"], "{blue:#}");
     assert_eq!(blue["mode"], "release");
+}
+
+#[test]
+fn what_cargo_built_is_started_with_a_new_environment_and_nothing_is_built() {
+    let place = "std::env::var(\"COLOUR\").unwrap()";
+    swaps_without_a_build("reload-rust", place, "env", |colour| {
+        format!("{RUST}env = {{ COLOUR = \"{colour}\" }}\n")
+    });
+}
+
+#[test]
+fn what_cargo_built_is_started_with_new_arguments_and_nothing_is_built() {
+    let place = "std::env::args().nth(1).unwrap()";
+    swaps_without_a_build("reload-args", place, "args", |colour| {
+        RUST.replace("args = []", &format!("args = [\"{colour}\"]"))
+    });
 }
 
 #[test]
