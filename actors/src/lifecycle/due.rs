@@ -29,6 +29,7 @@ impl Lifecycle {
             state,
             served.and_then(|run| run.hung_at),
             served.and_then(Self::settles),
+            served.and_then(|run| self.displaces(run)),
         ];
         due.into_iter().flatten().min()
     }
@@ -39,6 +40,16 @@ impl Lifecycle {
             (None, Readiness::Settle(time)) => Some(run.since + *time),
             _ => None,
         }
+    }
+
+    /// When a run is good to go back to, where that frees the sockets that only the artifact before it
+    /// asks for. Elsewhere it is time enough to look when something happens: nobody is woken.
+    fn displaces(&self, run: &Run) -> Option<Instant> {
+        let before = &self.good.as_ref()?.artifact.spec.sockets;
+        let moved = !before.has_doors_of(&run.artifact.spec.sockets);
+        run.ready_at
+            .filter(|_| moved)
+            .map(|at| at + self.spec.stable)
     }
 
     /// Whether a child of this may start now.

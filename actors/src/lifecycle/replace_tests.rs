@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    tests::{GRACE, Life, SETTLE, TIMEOUT, beside, rust, serves},
+    tests::{DRAIN, GRACE, Life, SETTLE, STABLE, TIMEOUT, beside, relayed, rust, serves},
     *,
 };
 use crate::{
@@ -21,6 +21,15 @@ fn edited(spec: &Arc<ProcessSpec>, edit: impl FnOnce(&mut ProcessSpec)) -> Arc<P
 fn coloured(spec: &Arc<ProcessSpec>, colour: &str) -> Arc<ProcessSpec> {
     edited(spec, |it| {
         it.env.insert("COLOUR".into(), colour.into());
+    })
+}
+
+/// One that takes a new build.
+fn featured(spec: &Arc<ProcessSpec>) -> Arc<ProcessSpec> {
+    edited(spec, |it| {
+        if let Program::Rust(target) = &mut it.program {
+            target.features.push("fast".into());
+        }
     })
 }
 
@@ -153,12 +162,7 @@ fn a_new_build_is_asked_for_where_the_program_would_be_another_one() {
     let spec = beside();
     let mut life = Life::of(&spec);
     life.restarts(1);
-    let new = edited(&spec, |it| {
-        if let Program::Rust(target) = &mut it.program {
-            target.features.push("fast".into());
-        }
-    });
-    let effects = life.reloads(&new);
+    let effects = life.reloads(&featured(&spec));
     let is_dev = |it: &Effect| {
         matches!(
             it,
@@ -234,6 +238,41 @@ fn a_child_that_binds_its_own_port_is_gone_before_one_with_held_sockets_starts()
     life.reloads(&held);
     assert_eq!(started(&life.reused()), None, "not beside the old one");
     assert_eq!(started(&life.dies(1)), Some((2, 1, None)));
+}
+
+#[test]
+fn the_sockets_before_a_move_are_asked_for_until_the_new_run_is_good_to_go_back_to() {
+    let (held, relayed) = (beside(), relayed());
+    for (before, after) in [(&held, &relayed), (&relayed, &held)] {
+        let mut life = Life::of(before);
+        let asks = |life: &Life| {
+            let machine = &life.machine;
+            machine.concerns(|it| it.sockets.has_doors_of(&before.sockets))
+        };
+        life.reloads(after);
+        life.reused();
+        life.happens(Event::Ready { run: RunId(2) });
+        life.happens(Event::Drained { run: RunId(1) });
+        life.dies(1);
+        assert!(asks(&life), "it may have to go back");
+        let good_at = life.now + STABLE;
+        assert_eq!(life.machine.deadline(), Some(good_at));
+        life.passes(STABLE);
+        assert!(!asks(&life));
+        assert_eq!(life.machine.deadline(), None);
+    }
+}
+
+#[test]
+fn nobody_is_woken_to_find_a_run_good_whose_sockets_did_not_move() {
+    let spec = coloured(&beside(), "red");
+    let mut life = Life::of(&spec);
+    life.reloads(&coloured(&spec, "blue"));
+    life.reused();
+    life.happens(Event::Ready { run: RunId(2) });
+    assert_eq!(life.machine.deadline(), Some(life.now + DRAIN));
+    life.dies(1);
+    assert_eq!(life.machine.deadline(), None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Sockets that the daemon holds, over changes of the entry that asks for them.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use serde_json::Value;
 
@@ -88,6 +88,48 @@ fn a_public_port_moves_to_another_process_and_another_port() {
     daemon.until_newer("other", &other);
     assert_eq!(ask(address, "/").unwrap().0, 200);
     assert_eq!(daemon.output().matches("crashed").count(), 0);
+}
+
+/// Longer than a replaced run takes to leave.
+const STABLE: &str = "stable_seconds = 1";
+
+#[test]
+fn an_address_that_was_moved_away_from_is_free_when_the_new_entry_is_good() {
+    let project = Project::new("reload-move");
+    let held = Server::new(&project, "held", Way::Held);
+    let relayed = Server::new(&project, "relayed", Way::Relayed);
+    let file = |path: &str| {
+        let script = "exec sleep 1000";
+        let entry = crate::support::project::shell("file", script);
+        format!("{entry}listen = [\"{path}\"]\n{STABLE}\n")
+    };
+    let config = [
+        held.entry(STABLE),
+        relayed.entry(STABLE),
+        file("./old.sock"),
+    ]
+    .concat();
+    project.config(&config);
+    let daemon = project.start();
+    let names = ["held", "relayed", "file"];
+    let before = names.map(|name| daemon.until_state(name, "running"));
+    let moved = [held.address, relayed.address].map(|old| (old, free()));
+    let elsewhere = |config: String, (old, new): &(SocketAddr, SocketAddr)| {
+        config.replace(&old.to_string(), &new.to_string())
+    };
+    let config = config.replace("old.sock", "new.sock");
+    project.config(&moved.iter().fold(config, elsewhere));
+    for (name, before) in names.iter().zip(&before) {
+        daemon.until_newer(name, before);
+        until_gone(pid_in(before));
+    }
+    for (old, new) in moved {
+        eventually("the old address free", || TcpListener::bind(old));
+        assert_eq!(ask(new, "/").unwrap().0, 200);
+    }
+    let old = project.dir().join("old.sock");
+    eventually("no file", || if old.exists() { Err(()) } else { Ok(()) });
+    assert!(project.dir().join("new.sock").exists());
 }
 
 #[test]
