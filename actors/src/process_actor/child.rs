@@ -296,7 +296,7 @@ impl ProcessActor {
         }
         given.extend(own);
         let mut environment = self.ports.environment.of_run(&artifact.environment, &given);
-        if matches!(self.spec.program, Program::Npm(_)) {
+        if matches!(spec.program, Program::Npm(_)) {
             ask_for_colours(&mut environment);
         }
         if let Some(socket) = &equipment.notify {

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     restart::{ConfigRejected, Remove, Replace, Stop},
     sockets::Doors,
+    spec::CommandLine,
 };
 
 impl Scene {
@@ -72,6 +73,34 @@ async fn a_rollback_says_that_it_goes_back_to_the_configuration_before() {
     );
     let launches = scene.stage.launches.borrow();
     assert_eq!(launches[2].environment, launches[0].environment);
+}
+
+#[actix::test]
+async fn a_rollback_to_an_entry_of_npm_has_its_colours() {
+    let line = |program: &str| CommandLine {
+        program: program.into(),
+        args: Vec::new(),
+    };
+    let mut scene = Scene::of(ProcessSpec {
+        program: Program::Npm(line("npm")),
+        ..spec()
+    });
+    scene.asks(Mode::Release, Cause::Boot).await;
+    scene.builds(1, Mode::Release).await;
+    scene.passes(Duration::from_secs(1)).await;
+    let other = line("serve");
+    let replaced = scene.replace(|it| it.program = Program::Command(other));
+    replaced.await;
+    scene.builds(2, Mode::Release).await;
+    scene.dies(1, Exit::Code(0)).await;
+    scene.dies(2, Exit::Code(1)).await;
+    let launches = scene.stage.launches.borrow();
+    let coloured = |launch: &Launch| {
+        let names = launch.environment.iter().map(|(name, _)| name);
+        names.into_iter().any(|name| name == "FORCE_COLOR")
+    };
+    let coloured: Vec<bool> = launches.iter().map(coloured).collect();
+    assert_eq!(coloured, [true, false, true]);
 }
 
 #[actix::test]
