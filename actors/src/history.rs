@@ -34,8 +34,10 @@ pub struct History {
     noted: u64,
     last_exit: Option<LastExit>,
     last_build: Option<LastBuild>,
-    /// The newest attempt, where it failed before there was a build.
-    unbuilt: Option<Arc<Happening>>,
+    /// The entry that the last build was for.
+    built_for: Option<Arc<ProcessSpec>>,
+    /// The newest attempt, where it failed before there was a build, and the entry that it was for.
+    unbuilt: Option<(Arc<Happening>, Arc<ProcessSpec>)>,
     /// The newest version did not prove itself, and an older one serves.
     rolled_back: Option<RunId>,
     restarts: u64,
@@ -71,6 +73,7 @@ impl History {
             noted: 0,
             last_exit: None,
             last_build: None,
+            built_for: None,
             unbuilt: None,
             rolled_back: None,
             restarts: 0,
@@ -121,12 +124,12 @@ impl History {
         self.unbuilt = None;
     }
 
-    /// There is no artifact. [`Self::built`] takes down the build, if it came to one.
-    pub fn build_failed(&mut self, failure: &BuildFailure) {
+    /// There is no artifact for this entry. [`Self::built`] takes down the build, if it came to one.
+    pub fn build_failed(&mut self, failure: &BuildFailure, spec: &Arc<ProcessSpec>) {
         self.note(EventKind::BuildFailed, failure.reason.clone());
-        self.unbuilt = match failure.report {
-            None => self.events.front().cloned(),
-            Some(_) => None,
+        self.unbuilt = match (&failure.report, self.events.front()) {
+            (None, Some(event)) => Some((Arc::clone(event), Arc::clone(spec))),
+            _ => None,
         };
     }
 
@@ -168,8 +171,9 @@ impl History {
         self.last_exit.as_ref()
     }
 
-    /// A build ended.
-    pub fn built(&mut self, report: &BuildReport, outcome: BuildOutcome) {
+    /// A build for this entry ended.
+    pub fn built(&mut self, report: &BuildReport, outcome: BuildOutcome, spec: &Arc<ProcessSpec>) {
+        self.built_for = Some(Arc::clone(spec));
         self.last_build = Some(LastBuild {
             id: report.id,
             mode: report.mode,
@@ -185,10 +189,15 @@ impl History {
     #[must_use]
     pub fn behind(&self, machine: &Lifecycle) -> Option<Behind> {
         let running = machine.serving()?.artifact.build;
-        if self.unbuilt.is_some() {
+        if self.unbuilt(machine).is_some() {
             return Some(Behind::BuildFailed);
         }
-        let newer = |last: &&LastBuild| running.is_some_and(|running| running < last.id);
+        // An edit of the entry may have been undone: then a build for that says nothing.
+        let wanted = |it: &Arc<ProcessSpec>| it.is_made_like(machine.wanted());
+        let newer = |last: &&LastBuild| {
+            self.built_for.as_ref().is_some_and(wanted)
+                && running.is_some_and(|running| running < last.id)
+        };
         let newer = self.last_build.as_ref().filter(newer);
         match newer.map(|last| (last.outcome, last.id)) {
             Some((BuildOutcome::Failed, _)) => Some(Behind::BuildFailed),
@@ -199,6 +208,12 @@ impl History {
             Some((BuildOutcome::Ok, _)) => None,
             None => self.rolled_back.map(|_| Behind::RolledBack),
         }
+    }
+
+    /// The newest attempt, where it failed before there was a build of what is wanted.
+    fn unbuilt(&self, machine: &Lifecycle) -> Option<&Arc<Happening>> {
+        let (event, spec) = self.unbuilt.as_ref()?;
+        spec.is_made_like(machine.wanted()).then_some(event)
     }
 }
 
@@ -218,6 +233,7 @@ pub struct Picture {
     works: bool,
     health: Option<Health>,
     behind: Option<Behind>,
+    unbuilt: Option<Arc<Happening>>,
     crashes_in_a_row: u32,
     next_attempt: Option<Instant>,
     connections_wait: bool,
@@ -255,6 +271,7 @@ impl Picture {
             serving: serving.map(|run| (run.id, shown.pid, run.since)),
             health: serving.map(health),
             behind: history.behind(machine),
+            unbuilt: history.unbuilt(machine).cloned(),
             crashes_in_a_row: machine.crashes_in_a_row(),
             next_attempt: match machine.state() {
                 State::BackingOff { until, .. } => Some(*until),
@@ -359,7 +376,7 @@ impl Snapshot for Picture {
     }
 
     fn unbuilt(&self, now: Instant) -> Option<EventReport> {
-        let event = self.history.unbuilt.as_ref()?;
+        let event = self.unbuilt.as_ref()?;
         Some(event.report(now))
     }
 }

@@ -107,6 +107,12 @@ impl Lifecycle {
         &self.state
     }
 
+    /// Its entry in the configuration as it is now.
+    #[must_use]
+    pub fn wanted(&self) -> &ProcessSpec {
+        &self.spec
+    }
+
     /// The child that serves; while it proves itself, only where no old one does.
     #[must_use]
     pub fn serving(&self) -> Option<&Run> {

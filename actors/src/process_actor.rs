@@ -395,6 +395,8 @@ impl ProcessActor {
     }
 
     fn build_ended(&mut self, outcome: &Result<Option<BuildReport>, BuildFailure>) {
+        // Whatever would have changed what the builder does would have been another job.
+        let spec = &self.spec;
         match outcome {
             Ok(None) => self.history.build_needless(),
             Ok(Some(report)) => {
@@ -405,14 +407,14 @@ impl ProcessActor {
                     rounded(report.took)
                 );
                 self.history.note(EventKind::BuildDone, text);
-                self.history.built(report, BuildOutcome::Ok);
+                self.history.built(report, BuildOutcome::Ok, spec);
             }
             Err(failure) => {
                 if let Some(report) = &failure.report {
-                    self.history.built(report, BuildOutcome::Failed);
+                    self.history.built(report, BuildOutcome::Failed, spec);
                 }
                 // The builder warns where there is no report.
-                self.history.build_failed(failure);
+                self.history.build_failed(failure, spec);
             }
         }
     }

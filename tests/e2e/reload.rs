@@ -3,6 +3,7 @@
 mod files;
 mod port;
 mod sockets;
+mod undone;
 
 use std::fs;
 

@@ -90,6 +90,17 @@ impl ProcessSpec {
         self.change_to(other).is_none_or(|it| it == Change::Settle)
     }
 
+    /// Whether the builder does the same for this entry as for `other`, so that what it came to for one
+    /// of them is true of both.
+    #[must_use]
+    pub fn is_made_like(&self, other: &Self) -> bool {
+        match self.program {
+            Program::Rust(_) => self.builds_like(other),
+            // It looks for the program, with the environment of the run.
+            Program::Npm(_) | Program::Command(_) => self.runs_like(other),
+        }
+    }
+
     /// Whether what was built for this entry can be run as `other` has it.
     #[must_use]
     pub fn builds_like(&self, other: &Self) -> bool {

@@ -38,6 +38,12 @@ impl Scene {
     }
 }
 
+fn featured(spec: &mut ProcessSpec) {
+    if let Program::Rust(target) = &mut spec.program {
+        target.features.push("nope".into());
+    }
+}
+
 fn green(spec: &mut ProcessSpec) {
     spec.env.insert("COLOUR".into(), "green".into());
 }
@@ -73,6 +79,68 @@ async fn a_rollback_says_that_it_goes_back_to_the_configuration_before() {
     );
     let launches = scene.stage.launches.borrow();
     assert_eq!(launches[2].environment, launches[0].environment);
+}
+
+#[actix::test]
+async fn an_edit_that_was_not_built_is_not_held_against_what_runs_once_it_is_undone() {
+    let mut scene = Scene::running().await;
+    scene.replace(featured).await;
+    scene.build_fails(2).await;
+    assert_eq!(scene.report().behind, Some(Behind::BuildFailed));
+    scene.replace(|_| {}).await;
+    assert_eq!(scene.report().behind, None);
+    // Nor against what is started without a build later.
+    scene.replace(green).await;
+    scene.reuses().await;
+    scene.dies(1, Exit::Code(0)).await;
+    scene.passes(Duration::from_secs(1)).await;
+    let now = scene.report();
+    assert_eq!((now.run, now.behind), (Some(RunId(2)), None));
+}
+
+#[actix::test]
+async fn an_edit_that_failed_before_cargo_is_not_held_against_what_runs_once_it_is_undone() {
+    let mut scene = Scene::running().await;
+    scene.replace(featured).await;
+    let job = scene.job().await;
+    let outcome = Err(BuildFailure {
+        reason: "no feature nope".into(),
+        report: None,
+    });
+    scene.actor.send(BuildDone { job, outcome }).await.unwrap();
+    assert_eq!(scene.report().behind, Some(Behind::BuildFailed));
+    scene.replace(|_| {}).await;
+    assert_eq!(scene.report().behind, None);
+    assert!(scene.board.borrow().unbuilt(Instant::now()).is_none());
+}
+
+#[actix::test]
+async fn an_edit_that_was_built_and_failed_is_not_held_against_what_runs_once_it_is_undone() {
+    let mut scene = Scene::running().await;
+    scene.replace(featured).await;
+    scene.builds(2, Mode::Release).await;
+    scene.dies(1, Exit::Code(0)).await;
+    scene.dies(2, Exit::Code(1)).await;
+    scene.passes(Duration::from_secs(1)).await;
+    assert_eq!(scene.report().behind, Some(Behind::RolledBack));
+    scene.replace(|_| {}).await;
+    assert_eq!(scene.report().behind, None);
+}
+
+#[actix::test]
+async fn sources_that_were_not_built_stay_held_against_what_runs_when_an_edit_needs_no_build() {
+    let mut scene = Scene::running().await;
+    drop(scene.asks(Mode::Dev, Cause::Requested).await);
+    scene.build_fails(2).await;
+    scene.replace(green).await;
+    scene.reuses().await;
+    scene.dies(1, Exit::Code(0)).await;
+    scene.passes(Duration::from_secs(1)).await;
+    let now = scene.report();
+    assert_eq!(
+        (now.run, now.behind),
+        (Some(RunId(2)), Some(Behind::BuildFailed))
+    );
 }
 
 #[actix::test]
