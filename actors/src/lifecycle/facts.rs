@@ -338,7 +338,7 @@ impl Lifecycle {
     }
 
     /// A run goes on as if there had been nothing else.
-    fn resume(&mut self, run: Run, trial: Trial) {
+    pub(super) fn resume(&mut self, run: Run, trial: Trial) {
         self.state = if run.ready_at.is_some() {
             State::Running { run }
         } else {

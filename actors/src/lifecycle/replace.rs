@@ -7,7 +7,7 @@ use std::{mem, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::{Effect, Lifecycle, Next, Serving, State, Trial, Verdict};
+use super::{Effect, Lifecycle, Next, PASSING, Serving, State, Trial, Verdict};
 use crate::{
     artifact::{Artifact, Work},
     back_off::CrashRow,
@@ -25,13 +25,63 @@ impl Lifecycle {
         if self.is_ending() {
             return;
         }
+        let suffices = self.suffices(&spec);
         let before = mem::replace(&mut self.spec, spec);
         if change == Change::Settle {
             self.settle(&before);
+        } else if suffices {
+            self.tried = Arc::clone(&self.spec);
+            self.keep(now, effects);
         } else if let Some(work) = self.work_of(change) {
             self.row = CrashRow::default();
             self.give_up_falling_back(effects);
             self.build(work, now, effects);
+        }
+    }
+
+    /// Whether what serves is what this entry asks for, and nobody asked for more: it was rolled back
+    /// to that, or the change before is undone while it is not through.
+    #[must_use]
+    pub fn suffices(&self, spec: &ProcessSpec) -> bool {
+        let (run, mode) = match &self.state {
+            State::Running { run } => (run, run.artifact.mode),
+            // Whoever waits asked for the newest sources.
+            _ if !self.waiting.is_empty() => return false,
+            State::Proving {
+                run,
+                old: Some(old),
+                ..
+            } => (old, run.artifact.mode),
+            State::Building {
+                work,
+                serving: Serving::Current(run),
+                ..
+            } => (run, work.mode()),
+            _ => return false,
+        };
+        run.artifact.mode == mode && run.artifact.spec.runs_like(spec)
+    }
+
+    /// What serves goes on, and what was to replace it is given up.
+    fn keep(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        match mem::replace(&mut self.state, PASSING) {
+            State::Proving {
+                run,
+                old: Some(old),
+                ..
+            } => {
+                self.leave(&run, now, effects);
+                self.resume(old, Trial::Newest);
+            }
+            State::Building {
+                job,
+                serving: Serving::Current(run),
+                ..
+            } => {
+                effects.push(Effect::CancelBuild { job });
+                self.resume(run, Trial::Newest);
+            }
+            other => self.state = other,
         }
     }
 
@@ -49,8 +99,6 @@ impl Lifecycle {
                 work: Work::Compile(_),
                 ..
             } if change == Change::Swap && self.is_built() => None,
-            // It was rolled back to what is wanted again.
-            State::Running { run } if run.artifact.spec.runs_like(&self.spec) => None,
             State::Building { work, .. } | State::BackingOff { then: work, .. } => {
                 Some(match work {
                     Work::Compile(mode) => Work::Compile(*mode),

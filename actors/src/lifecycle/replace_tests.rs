@@ -132,6 +132,57 @@ fn a_change_back_to_what_runs_after_a_rollback_touches_nothing() {
 }
 
 #[test]
+fn a_change_that_is_undone_while_its_run_proves_itself_leaves_the_old_run_alone() {
+    let spec = coloured(&beside(), "red");
+    let mut life = Life::of(&spec);
+    life.reloads(&coloured(&spec, "blue"));
+    life.reused();
+    assert_eq!(
+        life.reloads(&spec),
+        [Effect::Terminate { run: RunId(2) }],
+        "nothing else is started"
+    );
+    assert!(matches!(life.machine.state(), State::Running { run } if run.id == RunId(1)));
+}
+
+#[test]
+fn a_change_that_is_undone_while_it_is_built_is_not_built_to_its_end() {
+    let spec = rust();
+    let mut life = Life::of(&spec);
+    life.reloads(&featured(&spec));
+    let job = life.job();
+    assert_eq!(life.reloads(&spec), [Effect::CancelBuild { job }]);
+    assert!(matches!(life.machine.state(), State::Running { run } if run.id == RunId(1)));
+}
+
+#[test]
+fn who_asked_for_the_newest_sources_gets_them_although_a_change_is_undone() {
+    let spec = coloured(&beside(), "red");
+    let mut life = Life::of(&spec);
+    life.restarts(1);
+    life.built(2, Mode::Dev);
+    life.reloads(&coloured(&spec, "blue"));
+    life.reloads(&spec);
+    let effects = life.reused();
+    assert_eq!(started(&effects), Some((3, 2, Some("red"))));
+    let effects = life.happens(Event::Ready { run: RunId(3) });
+    assert_eq!(Life::answers(effects), [(1, Verdict::Swapped)]);
+}
+
+#[test]
+fn a_build_that_fails_later_does_not_swap_what_a_change_was_undone_for() {
+    let spec = coloured(&beside(), "red");
+    let mut life = Life::of(&spec);
+    life.reloads(&coloured(&spec, "blue"));
+    life.reused();
+    life.reloads(&spec);
+    life.restarts(1);
+    let effects = life.build_fails();
+    assert_eq!(effects.len(), 1, "the answer: {effects:?}");
+    assert!(matches!(life.machine.state(), State::Running { run } if run.id == RunId(1)));
+}
+
+#[test]
 fn a_build_under_way_goes_on_and_is_started_as_the_newest_entry_has_it() {
     let spec = coloured(&beside(), "red");
     let mut life = Life::of(&spec);

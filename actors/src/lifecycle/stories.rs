@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     time::Duration,
 };
 
@@ -42,6 +43,8 @@ enum Deed {
     Rebuild,
     /// The daemon holds its sockets from now on, or does not any more.
     MoveSockets,
+    /// The last change of its entry is undone.
+    PutBack,
     Remove,
 }
 
@@ -66,11 +69,12 @@ const DEEDS: [Deed; 17] = [
 ];
 
 /// What a changed configuration does.
-const RELOADS: [Deed; 5] = [
+const RELOADS: [Deed; 6] = [
     Deed::Settle,
     Deed::Swap,
     Deed::Rebuild,
     Deed::MoveSockets,
+    Deed::PutBack,
     Deed::Remove,
 ];
 
@@ -81,6 +85,8 @@ struct World {
     now: Instant,
     job: Option<(JobId, Work)>,
     spec: Arc<ProcessSpec>,
+    /// Its entry before the last change.
+    before: Arc<ProcessSpec>,
     builds: u64,
     alive: BTreeSet<RunId>,
     /// Trees of which somebody is left, the leader or others.
@@ -105,6 +111,7 @@ impl World {
         Self {
             overlaps: BTreeMap::new(),
             spec: Arc::clone(&spec),
+            before: Arc::clone(&spec),
             // Ids are counted per world: clones of a world must not share a series.
             machine: Lifecycle::new(spec, Sequence::new()),
             now,
@@ -217,6 +224,12 @@ impl World {
             Deed::Settle | Deed::Swap | Deed::Rebuild | Deed::MoveSockets => {
                 Some(self.replaced(deed))
             }
+            Deed::PutBack => {
+                let change = self.spec.change_to(&self.before)?;
+                mem::swap(&mut self.spec, &mut self.before);
+                let spec = Arc::clone(&self.spec);
+                Some(Event::Replace { spec, change })
+            }
         }
     }
 
@@ -253,7 +266,7 @@ impl World {
         }
         let spec = Arc::new(spec);
         let change = self.spec.change_to(&spec).unwrap();
-        self.spec = Arc::clone(&spec);
+        self.before = mem::replace(&mut self.spec, Arc::clone(&spec));
         Event::Replace { spec, change }
     }
 
@@ -463,6 +476,14 @@ const PROVES: [Deed; 6] = [
     Deed::BuildSucceeds,
     Deed::NextSpawnFails,
 ];
+/// A changed entry proves itself beside the one before.
+const CHANGES: [Deed; 5] = [
+    Deed::Boot,
+    Deed::BuildSucceeds,
+    Deed::NewestIsReady,
+    Deed::Swap,
+    Deed::BuildSucceeds,
+];
 
 fn stories(world: &World, events: usize, at_least: u64) {
     stories_of(world, &DEEDS, events, at_least);
@@ -509,7 +530,8 @@ fn every_story_of_four_events_with_changed_configurations_keeps_the_rules() {
         stories_of(&World::new(spec, Instant::now()), &deeds, 4, 10_000);
     }
     for spec in [beside(), relayed()] {
-        stories_of(&after(spec, &PROVES), &deeds, 4, 10_000);
+        stories_of(&after(spec.clone(), &PROVES), &deeds, 4, 10_000);
+        stories_of(&after(spec, &CHANGES), &deeds, 4, 10_000);
     }
     stories_of(&after(rust(), &RUNS), &deeds, 4, 10_000);
 }

@@ -10,7 +10,7 @@ use crate::{
     artifact::{BuildDone, BuildStarted, BuildWaits},
     beat::beats,
     ids::{RunId, Ticket},
-    lifecycle::{End, Event, Next, Run, State},
+    lifecycle::{End, Event, Next, State},
     logs::TreeEnded,
     report::EventKind,
     restart::{
@@ -178,11 +178,8 @@ impl Handler<Replace> for ProcessActor {
         let keys = self.spec.changed_keys(&spec).join(", ");
         self.entrances.put(spec.sockets.clone(), doors);
         self.spec = Arc::clone(&spec);
-        let is_again = |run: &Run| run.artifact.spec.runs_like(&spec);
-        if let State::Running { run } = self.machine.state()
-            && is_again(run)
-            && change != Change::Settle
-        {
+        let suffices = change != Change::Settle && self.machine.suffices(&spec);
+        if suffices {
             self.history.caught_up();
         }
         let how = match (self.machine.state(), change) {
@@ -195,7 +192,7 @@ impl Handler<Replace> for ProcessActor {
                 },
                 _,
             ) => "for its next start",
-            (State::Running { run }, _) if is_again(run) => "as what runs has it",
+            _ if suffices => "as what runs has it",
             (_, Change::Swap) => "a new run without a build",
             (_, Change::Rebuild) => "a new build, then a new run",
         };

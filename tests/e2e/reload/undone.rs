@@ -1,6 +1,6 @@
 //! An edit that is undone, before or after it came to something.
 
-use super::events;
+use super::{coloured, events};
 use crate::support::{
     Daemon, Project,
     project::{RUST, lives, shell},
@@ -45,4 +45,25 @@ fn a_program_that_there_is_not_is_forgotten() {
     project.config(&entry.replace("\"sh\"", "\"no-such-program\""));
     daemon.until("main", "no program", |now| now["behind"] == "build_failed");
     put_back(&project, &daemon, &entry);
+}
+
+#[test]
+fn a_run_that_proves_itself_beside_the_old_one_leaves() {
+    let project = Project::new("undone-proof");
+    let held = |colour: &str, ready: &str| {
+        let ready = format!("ready = {{ log = \"{ready}\" }}");
+        let listen = "listen = [\"./main.sock\"]";
+        format!("{}{listen}\n{ready}\n", coloured("main", colour))
+    };
+    project.config(&held("red", "I am red"));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    project.config(&held("blue", "never"));
+    daemon.until_state("main", "proving");
+    put_back(&project, &daemon, &held("red", "I am red"));
+    let left = daemon.until("main", "the end of the new run", |now| {
+        !now["last_exit"].is_null()
+    });
+    assert_eq!(left["last_exit"]["run"], 2, "nobody else: {left:#}");
+    assert_eq!(left["crashes"], 0);
 }

@@ -144,6 +144,20 @@ async fn sources_that_were_not_built_stay_held_against_what_runs_when_an_edit_ne
 }
 
 #[actix::test]
+async fn an_edit_that_is_undone_while_it_is_built_says_that_what_runs_has_it() {
+    let mut scene = Scene::running().await;
+    scene.replace(featured).await;
+    scene.job().await;
+    scene.replace(|_| {}).await;
+    scene.settles().await;
+    assert!(scene.facts.borrow().contains(&"cancel".to_owned()));
+    let texts = scene.texts(EventKind::Reloaded);
+    assert_eq!(texts[0], "features changed: as what runs has it");
+    let now = scene.report();
+    assert_eq!((now.state, now.behind), (StateName::Running, None));
+}
+
+#[actix::test]
 async fn a_rollback_to_an_entry_of_npm_has_its_colours() {
     let line = |program: &str| CommandLine {
         program: program.into(),
