@@ -26,13 +26,22 @@ pub(super) async fn wait(
     arguments: &WaitArguments,
     console: &mut Console,
 ) -> Result<Code, Failure> {
-    let until = Instant::now().checked_add(arguments.timeout);
+    let begun = Instant::now();
+    let until = begun.checked_add(arguments.timeout);
     // Nobody lives to see the end of a longer time.
-    let until = until.unwrap_or_else(|| Instant::now() + Duration::from_hours(24 * 365));
-    let status = link.client().status().await?;
-    let name = names::chosen(&status, arguments.name.as_slice())?.remove(0);
-    let goal = Goal::new(&arguments.awaited, process(&status, &name));
-    let at_once = glance(link.client(), &goal, &name, &status).await?;
+    let until = until.unwrap_or_else(|| begun + Duration::from_hours(24 * 365));
+    let look_until = if arguments.timeout.is_zero() {
+        begun + LOOK
+    } else {
+        until
+    };
+    let looked = tokio::time::timeout_at(look_until, look(link.client(), arguments)).await;
+    let Ok(looked) = looked else {
+        let url = &link.client().target().url;
+        let text = format!("{url}: the daemon did not answer in time");
+        return Err(Failure::new(Code::TimeUp, text));
+    };
+    let (name, goal, at_once) = looked?;
     let came = if let Some(came) = at_once {
         Ok(Ok(came))
     } else {
@@ -54,7 +63,22 @@ pub(super) async fn wait(
     Ok(code)
 }
 
-/// What it has come to already, however little time there is.
+/// How long a look may take where there is no time to wait.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Which process is meant, what must come, and what it has come to already.
+async fn look(
+    client: &Client,
+    arguments: &WaitArguments,
+) -> Result<(String, Goal, Option<(Code, String)>), Failure> {
+    let status = client.status().await?;
+    let name = names::chosen(&status, arguments.name.as_slice())?.remove(0);
+    let goal = Goal::new(&arguments.awaited, process(&status, &name));
+    let came = glance(client, &goal, &name, &status).await?;
+    Ok((name, goal, came))
+}
+
+/// What it has come to already.
 async fn glance(
     client: &Client,
     goal: &Goal,

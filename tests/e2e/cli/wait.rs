@@ -1,5 +1,10 @@
 //! `bpm wait`.
 
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tokio::time::Instant;
+
 use crate::support::{Bpm, Project, project::shell};
 
 /// Ready when the test says so; then prints a line.
@@ -95,4 +100,20 @@ fn a_wait_survives_the_daemon() {
     let ready = ready.ends();
     assert_eq!(ready.code, 0, "{ready:?}");
     drop(daemon);
+}
+
+#[test]
+fn the_time_to_wait_is_not_exceeded_where_the_daemon_does_not_answer() {
+    let project = Project::new("cli-wait-hung");
+    project.config(SLOW);
+    let daemon = project.start();
+    daemon.signal(Signal::SIGSTOP);
+    let begun = Instant::now();
+    let said = Bpm::says(&project, &["wait", "--for", "ready", "--timeout", "300ms"]);
+    let took = begun.elapsed();
+    daemon.signal(Signal::SIGCONT);
+    assert_eq!(said.code, 4, "{said:?}");
+    assert!(said.stderr.contains("did not answer in time"), "{said:?}");
+    // Without the limit it is the 10 s that any question may take.
+    assert!(took < Duration::from_secs(8), "after {took:?}");
 }
