@@ -6,6 +6,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use actix::prelude::*;
+use futures_util::future::join_all;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
@@ -39,7 +40,8 @@ pub struct Unwatch {
 #[rtype(result = "()")]
 pub struct SetTimeout(pub Duration);
 
-/// When dev ends; `None` while nothing is in dev.
+/// When dev ends; `None` while nothing is in dev. While the way to release is under way it is the
+/// moment in which that began.
 pub type ReleaseAt = watch::Receiver<Option<Instant>>;
 
 /// The actor.
@@ -58,6 +60,8 @@ struct IdleClock {
     timeout: Duration,
     last_activity: Instant,
     in_dev: BTreeSet<ProcessName>,
+    /// When the processes were told to go to release, until all have answered what came of it.
+    ordered_at: Option<Instant>,
 }
 
 impl IdleClock {
@@ -71,16 +75,28 @@ impl IdleClock {
     }
 
     fn release_at(&self) -> Option<Instant> {
+        let due_at = self.due_at()?;
+        Some(self.ordered_at.unwrap_or(due_at))
+    }
+
+    /// When the processes are told, or told again.
+    fn due_at(&self) -> Option<Instant> {
         (!self.in_dev.is_empty()).then(|| self.last_activity + self.timeout)
     }
 
     /// Whether it is time; if so the next time is a whole timeout away, whatever comes of this one.
     fn is_due(&mut self, now: Instant) -> bool {
-        let due = self.release_at().is_some_and(|at| at <= now);
+        let due = self.due_at().is_some_and(|at| at <= now);
         if due {
             self.last_activity = now;
+            self.ordered_at = Some(now);
         }
         due
+    }
+
+    /// All have answered what was ordered then: who is in dev still, stays for another while.
+    fn answered(&mut self, ordered_at: Instant) {
+        self.ordered_at.take_if(|it| *it == ordered_at);
     }
 }
 
@@ -94,6 +110,7 @@ impl ModeActor {
             timeout,
             last_activity: Instant::now(),
             in_dev: BTreeSet::new(),
+            ordered_at: None,
         };
         (
             Self {
@@ -116,11 +133,11 @@ impl ModeActor {
             *published = at;
             changed
         });
-        if let (Some(at), None) = (at, self.alarm) {
+        if let (Some(at), None) = (self.clock.due_at(), self.alarm) {
             let wait = at.saturating_duration_since(Instant::now());
             self.alarm = Some(ctx.run_later(wait, |actor, ctx| {
                 actor.alarm = None;
-                actor.ring();
+                actor.ring(ctx);
                 actor.settle(ctx);
             }));
         }
@@ -133,20 +150,33 @@ impl ModeActor {
         }
     }
 
-    fn ring(&mut self) {
-        if self.clock.is_due(Instant::now()) {
-            log::info!(
-                "nobody has worked here for {}: back to release",
-                hours(self.clock.timeout)
-            );
-            for process in &self.processes {
-                process.do_send(Restart {
-                    mode: Mode::Release,
-                    cause: Cause::Idle,
-                    until: None,
-                });
-            }
+    fn ring(&mut self, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        if !self.clock.is_due(now) {
+            return;
         }
+        log::info!(
+            "nobody has worked here for {}: back to release",
+            hours(self.clock.timeout)
+        );
+        let orders = self.processes.iter().map(|process| {
+            let given = process.send(Restart {
+                mode: Mode::Release,
+                cause: Cause::Idle,
+                until: None,
+            });
+            async {
+                // One that ends has nothing to answer.
+                if let Ok(Ok(pending)) = given.await {
+                    let _ = pending.await;
+                }
+            }
+        });
+        let answered = join_all(orders).into_actor(self);
+        ctx.spawn(answered.map(move |_, actor, ctx| {
+            actor.clock.answered(now);
+            actor.settle(ctx);
+        }));
     }
 }
 
@@ -204,7 +234,14 @@ impl Handler<ModeChanged> for ModeActor {
     fn handle(&mut self, ModeChanged { process, mode }: ModeChanged, ctx: &mut Self::Context) {
         let before = self.clock.mode();
         match mode {
-            Mode::Dev => self.clock.in_dev.insert(process),
+            Mode::Dev => {
+                let is_new = self.clock.in_dev.insert(process);
+                if is_new {
+                    // It was told to go nowhere.
+                    self.clock.ordered_at = None;
+                }
+                is_new
+            }
             Mode::Release => self.clock.in_dev.remove(&process),
         };
         self.tell_mode(before);
@@ -218,12 +255,30 @@ fn hours(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::mpsc;
+    use tokio::sync::{mpsc, oneshot};
 
     use super::*;
+    use crate::report::RestartReport;
 
     /// Passes on what a process would have got.
     struct Probe(mpsc::UnboundedSender<Restart>);
+
+    /// A process that answers when the test drops its promises.
+    struct Slow(mpsc::UnboundedSender<oneshot::Sender<RestartReport>>);
+
+    impl Actor for Slow {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Restart> for Slow {
+        type Result = <Restart as Message>::Result;
+
+        fn handle(&mut self, _: Restart, _: &mut Self::Context) -> Self::Result {
+            let (promise, pending) = oneshot::channel();
+            let _ = self.0.send(promise);
+            Ok(pending)
+        }
+    }
 
     impl Actor for Probe {
         type Context = Context<Self>;
@@ -283,6 +338,38 @@ mod tests {
         let first = Instant::now();
         restarts.recv().await.unwrap();
         assert!(first.elapsed() >= TIMEOUT, "after {:?}", first.elapsed());
+    }
+
+    #[actix::test]
+    async fn while_the_release_is_built_no_time_is_left_and_behind_a_failure_it_begins_anew() {
+        tokio::time::pause();
+        let (actor, mut release_at) = ModeActor::new(TIMEOUT, Events::new());
+        let actor = actor.start();
+        let (sender, mut promises) = mpsc::unbounded_channel();
+        let process = Slow(sender).start().recipient();
+        actor.send(Watch { process }).await.unwrap();
+        actor.send(is_now(Mode::Dev)).await.unwrap();
+        let promise = promises.recv().await.unwrap();
+        tokio::time::advance(Duration::from_mins(5)).await;
+        // Whoever looks meanwhile changes nothing about it.
+        actor.send(ToolCalled).await.unwrap();
+        let ordered = release_at.borrow_and_update().unwrap();
+        assert!(ordered < Instant::now(), "it is over");
+        drop(promise);
+        release_at.changed().await.unwrap();
+        let again = release_at.borrow().unwrap();
+        assert!(again > Instant::now(), "another while in dev");
+
+        // On the way again: a process that is new in dev was not told to leave it.
+        let _promise = promises.recv().await.unwrap();
+        actor
+            .send(ModeChanged {
+                process: "web".parse().unwrap(),
+                mode: Mode::Dev,
+            })
+            .await
+            .unwrap();
+        assert!(release_at.borrow().unwrap() > Instant::now());
     }
 
     #[actix::test]

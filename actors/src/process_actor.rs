@@ -44,7 +44,7 @@ use crate::{
         Stopped, TreeEnded,
     },
     relay::Route,
-    report::{BuildOutcome, EventKind},
+    report::{BuildOutcome, EventKind, RestartReport},
     restart::{Asker, Board, ModeChanged, Snapshot},
     spec::{Mode, ProcessSpec},
 };
@@ -126,6 +126,8 @@ pub struct ProcessActor {
     history: History,
     tickets: Sequence<Ticket>,
     promises: BTreeMap<Ticket, Promise>,
+    /// Kept while the idle clock's change of mode is under way; it is closed, not answered.
+    idle_change: Option<oneshot::Sender<RestartReport>>,
     /// What is told in a moment.
     successes: Vec<Success>,
     crashes: Crashes,
@@ -169,6 +171,7 @@ impl ProcessActor {
             history,
             tickets: Sequence::new(),
             promises: BTreeMap::new(),
+            idle_change: None,
             successes: Vec::new(),
             crashes: Crashes::default(),
             attempt: Attempt::default(),
@@ -215,6 +218,17 @@ impl ProcessActor {
         }
         self.tell_successes(ctx);
         self.set_alarm(ctx);
+        if !self.is_changing() {
+            self.idle_change = None;
+        }
+    }
+
+    /// Whether a build or a swap is under way.
+    fn is_changing(&self) -> bool {
+        matches!(
+            self.machine.state(),
+            State::Building { .. } | State::Proving { .. } | State::Stopping { .. }
+        )
     }
 
     fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) {

@@ -75,7 +75,7 @@ impl std::fmt::Display for Asker {
 }
 
 /// Where the outcome of a restart arrives. Closed without an answer only when the process's actor
-/// is gone.
+/// is gone and, where nobody asked ([`Cause::Boot`], [`Cause::Idle`]), when the change is no more under way.
 pub type Pending = oneshot::Receiver<RestartReport>;
 
 /// The process takes no more orders because the daemon ends.

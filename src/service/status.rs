@@ -25,7 +25,8 @@ pub struct StatusReport {
     pub url: String,
     /// `dev` while any process is in dev.
     pub mode: Mode,
-    /// Time until dev mode ends because nobody works on it; null in release.
+    /// Time until dev mode ends because nobody works on it, 0 while release is being built; null in
+    /// release.
     pub release_in_seconds: Option<f64>,
     /// What is wrong with .mcp-run as it is now, so that an older one holds; null when nothing is.
     pub config_error: Option<String>,

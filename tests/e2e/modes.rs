@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Project, eventually, is_alive, pid_in,
+    Gate, Project, eventually, is_alive, pid_in,
     project::{COUNT, RUST, counted, lives, shell},
     signal,
 };
@@ -47,6 +47,31 @@ fn idleness_builds_release_first_then_swaps_once_and_counts_no_crash_while_statu
         (&status["mode"], &status["release_in_seconds"]),
         (&json!("release"), &Value::Null)
     );
+}
+
+#[test]
+fn while_release_is_built_no_time_is_left_and_it_does_not_begin_anew() {
+    let project = Project::new("idle-building");
+    project
+        .rust(&counted("up"))
+        .config(&format!("{SOON}{RUST}"));
+    let gate = Gate::new(&project);
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    daemon.restart("main");
+    gate.close();
+    // The build script runs for each profile, and again when a source was touched.
+    project.main(&counted("changed"));
+    gate.arrived();
+    let status = daemon.status();
+    assert_eq!(
+        (&status["mode"], &status["release_in_seconds"]),
+        (&json!("dev"), &json!(0.0))
+    );
+    gate.open();
+    let release = |main: &Value| main["mode"] == "release" && main["state"] == "running";
+    daemon.until("main", "in release", release);
+    assert_eq!(daemon.status()["release_in_seconds"], Value::Null);
 }
 
 #[test]

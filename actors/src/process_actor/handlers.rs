@@ -79,8 +79,15 @@ impl Handler<Restart> for ProcessActor {
             Cause::Boot => self.happens(Event::Boot { mode }, ctx),
             // Whoever waits for an answer works on it; the idle clock asks again.
             Cause::Idle if !self.promises.is_empty() => {}
-            Cause::Idle => self.happens(Event::Idle { mode }, ctx),
+            Cause::Idle => {
+                self.happens(Event::Idle { mode }, ctx);
+                let (under_way, pending) = oneshot::channel();
+                self.idle_change = Some(under_way).filter(|_| self.is_changing());
+                return Ok(pending);
+            }
             Cause::Requested => {
+                // It is another change from here on.
+                self.idle_change = None;
                 let (ticket, pending) = self.promise(Wish::Restart, until);
                 self.history.restart_requested();
                 self.stopped_by = None;

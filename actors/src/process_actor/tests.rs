@@ -497,6 +497,26 @@ async fn a_stopped_process_says_who_stopped_it_and_starts_again_in_its_mode() {
 }
 
 #[actix::test]
+async fn the_idle_clock_hears_when_the_way_to_release_is_at_its_end() {
+    let mut scene = Scene::running().await;
+    drop(scene.asks(Mode::Dev, Cause::Requested).await);
+    scene.builds(1, Mode::Dev).await;
+    scene.dies(1, Exit::Signal(15)).await;
+    scene.passes(Duration::from_secs(1)).await;
+    let is_open = |pending: &mut Pending| {
+        matches!(pending.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+    };
+    let mut failing = scene.asks(Mode::Release, Cause::Idle).await;
+    assert!(is_open(&mut failing));
+    scene.build_fails(2).await;
+    assert!(!is_open(&mut failing));
+    let mut overtaken = scene.asks(Mode::Release, Cause::Idle).await;
+    assert!(is_open(&mut overtaken));
+    let _pending = scene.asks(Mode::Dev, Cause::Requested).await;
+    assert!(!is_open(&mut overtaken));
+}
+
+#[actix::test]
 async fn a_crash_is_told_to_the_log_store_and_the_rest_of_the_tree_is_killed() {
     let mut scene = Scene::running().await;
     scene.dies(1, Exit::Signal(9)).await;

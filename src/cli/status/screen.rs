@@ -48,9 +48,13 @@ pub(super) fn lines(report: &StatusReport, face: Face) -> Vec<String> {
 fn headline(report: &StatusReport, face: Face) -> String {
     let project = harmless::line(&report.project_dir, Colours::Off);
     let project = face.colours.paint(Paint::Bold, &project);
-    let release = report
-        .release_in_seconds
-        .map_or_else(String::new, |left| format!(", release in {}", short(left)));
+    let release = report.release_in_seconds.map_or_else(String::new, |left| {
+        if left > 0.0 {
+            format!(", release in {}", short(left))
+        } else {
+            ", goes to release".to_owned()
+        }
+    });
     format!("{project}: {}{release}, {}", report.mode, report.url)
 }
 

@@ -43,7 +43,8 @@ pub(super) fn line(status: &StatusReport) -> String {
 
 /// After which time the line is another one although nothing has happened.
 pub(super) fn lasts(status: &StatusReport) -> Option<Duration> {
-    let seconds = status.release_in_seconds?;
+    // While release is built nothing of it changes with time.
+    let seconds = status.release_in_seconds.filter(|left| *left > 0.0)?;
     let shown = whole(seconds);
     let step = if shown > LONG { HOUR } else { MINUTE };
     // The wait is rounded up: it changes when a whole number of minutes is left, and a bit later
@@ -246,5 +247,6 @@ mod tests {
             assert_eq!(after(time - 0.2_f64.min(time)), line(&now), "{seconds}");
         }
         assert_eq!(lasts(&status(vec![], None)), None);
+        assert_eq!(lasts(&status(vec![], Some(0.0))), None);
     }
 }
