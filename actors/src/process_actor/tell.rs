@@ -2,7 +2,10 @@
 
 use std::time::SystemTime;
 
-use super::{ProcessActor, answer};
+use super::{
+    ProcessActor,
+    answer::{self, Wish},
+};
 use crate::{
     events::{Detail, Kind, LiveKind},
     exit::Exit,
@@ -64,14 +67,17 @@ impl ProcessActor {
         let rolled_back = effects
             .iter()
             .any(|effect| matches!(effect, Effect::RolledBack { .. }));
-        let restarted = effects.iter().any(|effect| {
-            matches!(
-                effect,
-                Effect::Answer {
-                    verdict: Verdict::Restarted,
-                    ..
-                }
-            )
+        // Of a start there is nothing to say but that it is up, which was said.
+        let is_restart = |ticket| {
+            let promise = self.promises.get(ticket);
+            promise.is_none_or(|it| it.wish != Wish::Start)
+        };
+        let restarted = effects.iter().any(|effect| match effect {
+            Effect::Answer {
+                ticket,
+                verdict: Verdict::Restarted,
+            } => is_restart(ticket),
+            _ => false,
         });
         for effect in effects {
             match effect {

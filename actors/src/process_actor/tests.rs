@@ -491,6 +491,10 @@ async fn a_stopped_process_says_who_stopped_it_and_starts_again_in_its_mode() {
     scene.passes(Duration::from_secs(1)).await;
     let answer = pending.await.unwrap();
     assert_eq!((answer.ok, answer.outcome), (true, Outcome::Started));
+    let events = scene.report().events;
+    let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
+    assert_eq!(kinds[0], EventKind::Started, "{events:?}");
+    assert!(!kinds.contains(&EventKind::Restarted), "{events:?}");
     let again = scene.actor.send(crate::restart::Start { until: None });
     let answer = again.await.unwrap().unwrap().await.unwrap();
     assert_eq!((answer.ok, answer.outcome), (true, Outcome::Running));
