@@ -58,14 +58,14 @@ impl Failure {
                 }
             },
             Self::Client(error) => match error {
-                ClientError::NotRunning(_) => Code::NotRunning,
+                ClientError::NotRunning(_) | ClientError::Broken(_) => Code::NotRunning,
                 ClientError::TimedOut => Code::TimeUp,
                 ClientError::Refused { status, code, .. } => match (code.as_str(), status) {
                     ("unknown_process", _) => Code::UnknownProcess,
                     (_, 400) => Code::Usage,
                     _ => Code::Failed,
                 },
-                ClientError::Broken(_) | ClientError::Unintelligible(_) => Code::Failed,
+                ClientError::Unintelligible(_) => Code::Failed,
             },
         }
     }
@@ -155,6 +155,8 @@ mod tests {
         assert_eq!(refused(503, "unavailable"), Code::Failed);
         let up = Failure::from(ClientError::TimedOut);
         assert_eq!(up.code(), Code::TimeUp);
+        let broken = Failure::from(ClientError::ended());
+        assert_eq!(broken.code(), Code::NotRunning);
         let closed = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!(closed.code(), Code::Done);
     }

@@ -81,8 +81,14 @@ fn answered(
     let report = match report {
         Ok(report) => report,
         Err(error) => {
+            let hint = match error {
+                ClientError::Broken(_) | ClientError::TimedOut => {
+                    "; the order may be carried out all the same: see bpm status"
+                }
+                _ => "",
+            };
             let failure = Failure::from(error);
-            console.complain(&format!("{name}: {failure}"));
+            console.complain(&format!("{name}: {failure}{hint}"));
             return Ok(failure.code());
         }
     };

@@ -16,7 +16,7 @@ Exit codes:
   0  done
   1  not done: a failed build, a roll-back, a crash
   2  usage or configuration
-  3  the daemon does not run
+  3  the daemon does not run, or the connection to it broke
   4  time ran out
   5  no such process
 

@@ -1,5 +1,6 @@
 //! `bpm restart`, `bpm stop`, `bpm start`.
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::support::{
@@ -122,4 +123,21 @@ fn orders_go_to_those_that_are_named() {
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.stdout.starts_with("web: started; run "), "{said:?}");
     assert_eq!(daemon.process("main")["state"], "stopped");
+}
+
+#[test]
+fn an_order_whose_connection_breaks_may_stand_and_the_daemon_does_not_run() {
+    let project = Project::new("cli-order-broken");
+    let never = "ready = { log = \"never\", timeout_seconds = 600 }\n";
+    project.config(&(shell("main", "exec sleep 1000") + never));
+    let mut daemon = project.start();
+    daemon.until_state("main", "proving");
+    let restart = Bpm::start(&project, &["restart"]);
+    daemon.prints("main: up (run 2");
+    daemon.signal(Signal::SIGKILL);
+    daemon.ends();
+    let said = restart.ends();
+    assert_eq!(said.code, 3, "{said:?}");
+    let hint = "; the order may be carried out all the same: see bpm status\n";
+    assert!(said.stderr.ends_with(hint), "{said:?}");
 }
