@@ -15,7 +15,7 @@ use super::{
     link::Link,
     names,
 };
-use crate::client::{ClientError, LogItem, LogItems};
+use crate::client::{ClientError, LogFilter, LogItem, LogItems};
 
 /// Shows what processes printed and, with `--follow`, what they print.
 ///
@@ -31,37 +31,74 @@ pub(super) async fn logs(
         [] => status.processes.iter().map(|it| it.name.clone()).collect(),
         names => names::chosen(&status, names)?,
     };
-    let filter = question::filter(arguments, &names)?;
-    let mut place = Place::now();
+    let filter = match arguments.names.as_slice() {
+        // Those as well that are added later.
+        [] if arguments.follow => question::filter(arguments, &[])?,
+        _ => question::filter(arguments, &names)?,
+    };
+    let mut place = Place::now(&names);
     let mut printer = Printer::new(arguments, &names);
     let mut gone = std::pin::pin!(reader_gone());
     let mut items = link.client().logs(&filter).await?;
+    // Whether that was asked for behind the end of an answer.
+    let mut is_rest = false;
     loop {
+        let before = place.clone();
         let ended = tokio::select! {
             () = &mut gone => return Ok(Code::Done),
             ended = pass_on(&mut items, &mut place, &mut printer, console) => ended?,
         };
-        match ended {
-            None if !arguments.follow => {
+        match (ended, arguments.run) {
+            (None, _) if !arguments.follow => {
                 console.flush()?;
                 if place.is_at_the_beginning() && !arguments.json {
                     console.note("-- no lines");
                 }
                 return Ok(Code::Done);
             }
-            Some(error) if !(arguments.follow && error.may_pass()) => {
+            (Some(error), _) if !(arguments.follow && error.may_pass()) => {
                 console.flush()?;
                 return Err(error.into());
             }
+            // All that the run printed, or the daemon ended, or serves elsewhere.
+            (None, Some(run)) => {
+                let rest = if is_rest && before == place {
+                    None
+                } else {
+                    rest(&mut link, &place.resume(&filter)).await?
+                };
+                let Some(rest) = rest else {
+                    console.flush()?;
+                    if !arguments.json {
+                        let what = if arguments.build { "build" } else { "run" };
+                        console.note(&format!("-- {what} {run} is over"));
+                    }
+                    return Ok(Code::Done);
+                };
+                (items, is_rest) = (rest, true);
+            }
             // The daemon went away.
-            Some(_) | None => {
+            (Some(_) | None, _) => {
                 let resumed = place.resume(&filter);
+                is_rest = false;
                 items = tokio::select! {
                     () = &mut gone => return Ok(Code::Done),
                     items = link.again(console, async |client| client.logs(&resumed).await) => items?,
                 };
             }
         }
+    }
+}
+
+/// What is behind the end of an answer, if the daemon still serves: with it its runs have ended.
+async fn rest(link: &mut Link, question: &LogFilter) -> Result<Option<LogItems>, Failure> {
+    match link
+        .once_more(async |client| client.logs(question).await)
+        .await
+    {
+        Ok(items) => Ok(Some(items)),
+        Err(failure) if failure.code() == Code::NotRunning => Ok(None),
+        Err(failure) => Err(failure),
     }
 }
 

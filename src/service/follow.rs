@@ -9,7 +9,7 @@ use actix::Recipient;
 use bpm_actors::{
     ids::ProcessName,
     search::{
-        LogKind, NoSuchLog,
+        LogKind, NoSuchLog, Query, Which,
         walk::{Item, Listen, Locate, Page, Reach, ReadOn, Then, Walk},
     },
 };
@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{LogQuestion, Names, Service, ServiceError};
+use super::{ConfiguredBoard, LogQuestion, Names, Service, ServiceError};
 
 /// The shortest time from one page to the next, where the reader has all there was: what is printed
 /// line by line is read in pieces.
@@ -46,6 +46,23 @@ pub struct Following {
     then: Then,
     /// When the last page was read.
     read_at: Option<Instant>,
+    /// Where those are to be found that are added later.
+    newcomers: Option<Newcomers>,
+}
+
+/// Who follows all processes follows those as well that a reload adds.
+struct Newcomers {
+    service: Service,
+    configured: ConfiguredBoard,
+    question: LogQuestion,
+}
+
+/// Why somebody who has all goes on.
+enum Woken {
+    /// More was stored.
+    Stored,
+    /// The configuration is another one.
+    Configured,
 }
 
 impl Service {
@@ -60,6 +77,7 @@ impl Service {
         reach: Reach,
     ) -> Result<Following, ServiceError> {
         let kind = question.kind;
+        let newcomers = self.newcomers(&question, reach);
         let (processes, search) = self.asked(question)?;
         let ports = self.parts.follow.clone();
         let listen = Listen {
@@ -85,7 +103,38 @@ impl Service {
             bells,
             then,
             read_at: None,
+            newcomers,
         })
+    }
+
+    /// Whoever may come later, where the question is about them too.
+    fn newcomers(&self, question: &LogQuestion, reach: Reach) -> Option<Newcomers> {
+        let has_all = question.processes.is_empty() && reach == Reach::Later;
+        // A run or build that was chosen by its number or by its place is one of those that there are.
+        let is_open = matches!(question.which, Which::All | Which::Index(-1));
+        let mut configured = self.parts.configured.clone();
+        configured.mark_unchanged();
+        (has_all && is_open).then(|| Newcomers {
+            service: self.clone(),
+            configured,
+            question: LogQuestion {
+                query: Query {
+                    // They have printed nothing before it.
+                    after: None,
+                    ..question.query.clone()
+                },
+                ..question.clone()
+            },
+        })
+    }
+}
+
+impl Newcomers {
+    /// Those that there are now, and were not among these.
+    fn beside(&self, known: &[ProcessName]) -> Vec<String> {
+        let all = self.service.searched(&self.question).unwrap_or_default();
+        let new = all.iter().filter(|it| !known.contains(it));
+        new.map(ToString::to_string).collect()
     }
 }
 
@@ -106,8 +155,10 @@ impl Following {
             let walk = match std::mem::replace(&mut self.then, Then::End) {
                 Then::End => return Ok(None),
                 Then::More(walk) => walk,
-                Then::Later(walk) => {
-                    self.more().await;
+                Then::Later(mut walk) => {
+                    if let Woken::Configured = self.more().await {
+                        self.take_in(&mut walk).await;
+                    }
                     walk
                 }
             };
@@ -133,19 +184,57 @@ impl Following {
         })
     }
 
-    /// Waits until more was stored.
-    async fn more(&mut self) {
+    /// Goes on with the processes that are new, as if they had been there from the beginning.
+    async fn take_in(&mut self, walk: &mut Walk) {
+        let Some(newcomers) = &self.newcomers else {
+            return;
+        };
+        let processes = newcomers.beside(&self.processes);
+        if processes.is_empty() {
+            return;
+        }
+        let question = LogQuestion {
+            processes,
+            ..newcomers.question.clone()
+        };
+        match newcomers.service.follow(question, Reach::Later).await {
+            Ok(mut reader) => {
+                if let Then::More(theirs) = reader.then {
+                    walk.join(theirs);
+                }
+                self.bells.append(&mut reader.bells);
+                self.processes.append(&mut reader.processes);
+            }
+            // Whoever is gone again, or is not ready to be asked, prints nothing.
+            Err(error) => log::debug!("logs: {error}"),
+        }
+    }
+
+    /// Waits until there may be more.
+    async fn more(&mut self) -> Woken {
         let bells = self.bells.iter_mut().map(|it| Box::pin(it.changed()));
         let bells: Vec<_> = bells.collect();
-        if bells.is_empty() {
-            return pending().await;
-        }
-        if select_all(bells).await.0.is_err() {
-            // The log store has gone; that ends with the daemon.
-            return pending().await;
+        let stored = async move {
+            // If the log store has gone, that ends with the daemon.
+            if bells.is_empty() || select_all(bells).await.0.is_err() {
+                pending::<()>().await;
+            }
+        };
+        let configured = async {
+            if let Some(newcomers) = &mut self.newcomers
+                && newcomers.configured.changed().await.is_ok()
+            {
+                return;
+            }
+            pending::<()>().await;
+        };
+        tokio::select! {
+            () = stored => {}
+            () = configured => return Woken::Configured,
         }
         if let Some(read_at) = self.read_at {
             sleep_until(read_at + BREATH).await;
         }
+        Woken::Stored
     }
 }

@@ -54,7 +54,7 @@ pub struct Locate {
 pub enum Reach {
     /// Over what there is.
     Kept,
-    /// Over what comes, too, and into newer runs or builds.
+    /// Over what comes, too, and into newer runs or builds, unless one was asked for by its number.
     Later,
 }
 
@@ -92,8 +92,8 @@ pub(crate) struct Trail {
     pub(crate) active: Vec<Place>,
     /// The lowest number of a log that he may enter.
     pub(crate) next: u64,
-    /// The one that he entered last.
-    last: Option<u64>,
+    /// The newest one of which he knows.
+    known: Option<u64>,
     /// How many lines he may be behind.
     allowance: u64,
 }
@@ -222,6 +222,11 @@ impl Place {
 }
 
 impl Walk {
+    /// Goes on in these logs as well.
+    pub fn join(&mut self, other: Self) {
+        self.trails.extend(other.trails);
+    }
+
     /// From which line on a page needs this log.
     pub(crate) fn first_needed(&self, place: Place) -> u64 {
         let context = if self.query.is_choosy() {

@@ -7,18 +7,21 @@ use jiff::Timestamp;
 use crate::client::{LogFilter, LogItem, Notice};
 
 /// How far a reader has come.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     begun: Timestamp,
+    /// The processes of which he knows.
+    known: Vec<String>,
     /// Run and line of each process that has printed something.
     seen: BTreeMap<String, (u64, u64)>,
 }
 
 impl Place {
-    /// A reader who begins.
-    pub(super) fn now() -> Self {
+    /// A reader who begins with these processes.
+    pub(super) fn now(known: &[String]) -> Self {
         Self {
             begun: Timestamp::now(),
+            known: known.to_vec(),
             seen: BTreeMap::new(),
         }
     }
@@ -51,8 +54,7 @@ impl Place {
             index: None,
             ..asked.clone()
         };
-        let unseen = |name: &&String| !self.seen.contains_key(*name);
-        if asked.processes.iter().any(|name| unseen(&name)) {
+        if self.known.iter().any(|name| !self.seen.contains_key(name)) {
             // Those that have printed nothing yet: what they print from the beginning on.
             filter.since = Some(self.begun.to_string());
         }
@@ -99,16 +101,17 @@ mod tests {
         }
     }
 
-    fn place() -> Place {
+    fn place(names: &[&str]) -> Place {
         Place {
             begun: "2026-11-23T10:00:00Z".parse().unwrap(),
+            known: names.iter().map(|&name| name.to_owned()).collect(),
             seen: BTreeMap::new(),
         }
     }
 
     #[test]
     fn a_reader_goes_on_behind_the_last_line_of_each_process() {
-        let mut place = place();
+        let mut place = place(&["main", "web"]);
         for item in [line("main", 7, 1), line("web", 8, 3), line("main", 7, 2)] {
             place.pass(&item);
         }
@@ -125,13 +128,23 @@ mod tests {
 
     #[test]
     fn of_a_process_that_printed_nothing_only_what_is_new_is_asked_for() {
-        let mut place = place();
+        let mut place = place(&["main"]);
         let begun = Some("2026-11-23T10:00:00Z".to_owned());
         let filter = place.resume(&asked(&["main"]));
         assert_eq!((filter.after_cursor, &filter.since), (None, &begun));
+        place.known.push("web".to_owned());
         place.pass(&line("main", 7, 1));
         let filter = place.resume(&asked(&["main", "web"]));
         assert_eq!(filter.after_cursor.as_deref(), Some("main=7:1"));
         assert_eq!(filter.since, begun);
+    }
+
+    #[test]
+    fn who_follows_all_names_the_process_in_the_cursor_although_he_knows_of_one_only() {
+        let mut place = place(&["main"]);
+        place.pass(&line("main", 7, 1));
+        let filter = place.resume(&asked(&[]));
+        assert_eq!(filter.after_cursor.as_deref(), Some("main=7:1"));
+        assert_eq!(filter.since, None);
     }
 }

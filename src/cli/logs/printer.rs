@@ -26,6 +26,8 @@ enum Times {
 /// Prints items of logs.
 pub(super) struct Printer {
     form: Form,
+    /// The processes whose lines are printed.
+    known: Vec<String>,
     /// The width of the column of names; `None` where all lines are of one process.
     names: Option<usize>,
     /// Where matches have neighbours: what the next line must be to belong to the same ones.
@@ -38,7 +40,6 @@ pub(super) struct Printer {
 impl Printer {
     /// For what was asked of these processes.
     pub(super) fn new(arguments: &LogsArguments, names: &[String]) -> Self {
-        let longest = names.iter().map(String::len).max();
         let times = if arguments.times {
             Times::Shown
         } else {
@@ -50,7 +51,8 @@ impl Printer {
             } else {
                 Form::Text(times)
             },
-            names: longest.filter(|_| names.len() > 1),
+            known: names.to_vec(),
+            names: column(names),
             expected: None,
             // Lines of several processes lie between each other anyway.
             has_context: arguments.context.is_some_and(|lines| lines > 0) && names.len() == 1,
@@ -67,6 +69,11 @@ impl Printer {
             return console.line(&crate::cli::json(line));
         };
         let colours = console.face.colours;
+        if !self.known.contains(&line.process) {
+            // Added while it is followed.
+            self.known.push(line.process.clone());
+            self.names = column(&self.known);
+        }
         self.text.clear();
         if self.has_context {
             let expected = self.expected.replace((line.run, line.seq + 1));
@@ -108,6 +115,12 @@ impl Printer {
         }
         Ok(())
     }
+}
+
+/// The width of the column of names, if there is one.
+fn column(names: &[String]) -> Option<usize> {
+    let longest = names.iter().map(String::len).max();
+    longest.filter(|_| names.len() > 1)
 }
 
 fn said(notice: &Notice) -> Option<String> {

@@ -323,3 +323,31 @@ fn following_never_extends_dev_mode() {
         }
     });
 }
+
+#[test]
+fn who_follows_all_gets_the_lines_of_a_process_that_is_added_later() {
+    let project = Project::new("api-added");
+    let manual = |text: &str| project.config(&format!("reload = \"manual\"\n{text}"));
+    manual(&tail("main"));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let mut lines = follow(&daemon, "follow=true");
+    let mut only = follow(&daemon, "follow=true&process=main");
+    add(&project, "main", "one\n");
+    assert_eq!(lines.json()["text"], "one");
+    manual(&(tail("main") + &tail("web")));
+    let answer = Http::new(daemon.port()).ask("POST /api/reload");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for n in 0..3 {
+        for name in ["web", "main"] {
+            add(&project, name, &format!("{n}\n"));
+            let line = lines.json();
+            assert_eq!(
+                (&line["process"], &line["text"]),
+                (&json!(name), &json!(n.to_string()))
+            );
+        }
+    }
+    let texts = [only.json(), only.json()].map(|line| line["text"].clone());
+    assert_eq!(texts, ["one", "0"], "who named one gets that one");
+}

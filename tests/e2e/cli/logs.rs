@@ -170,3 +170,88 @@ fn a_reader_who_has_enough_ends_it_quietly() {
         ("1\nended 0\n", "")
     );
 }
+
+#[test]
+fn who_follows_one_run_is_let_go_at_its_end() {
+    let project = Project::new("cli-logs-run");
+    project.config(&shell(
+        "main",
+        "echo start; until [ -e end ]; do sleep 0.01; done; echo last; exec sleep 1000",
+    ));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let logs = Bpm::start(&project, &["logs", "-f", "--run", "1"]);
+    logs.prints("start\n");
+    project.file("end", "");
+    logs.prints("last\n");
+    daemon.restart("main");
+    let said = logs.ends();
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (0, "start\nlast\n"),
+        "{said:?}"
+    );
+    assert_eq!(said.stderr, "-- run 1 is over\n");
+    // With the daemon all of them end.
+    let logs = Bpm::start(&project, &["logs", "-f", "--run", "2"]);
+    logs.prints("last\n");
+    let output = daemon.stop();
+    let said = logs.ends();
+    assert_eq!(said.code, 0, "{said:?} {output}");
+    assert_eq!(said.stderr, "-- run 2 is over\n");
+}
+
+#[test]
+fn who_follows_all_is_shown_a_process_that_is_added_and_whose_lines_are_whose() {
+    let project = Project::new("cli-logs-added");
+    let manual = |text: &str| project.config(&format!("reload = \"manual\"\n{text}"));
+    let main = shell("main", "echo one; exec sleep 1000");
+    manual(&main);
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let logs = Bpm::start(&project, &["logs", "-f"]);
+    logs.prints("one\n");
+    manual(&(main.clone() + &shell("web", "echo two; exec sleep 1000")));
+    assert_eq!(Bpm::says(&project, &["reload"]).code, 0);
+    logs.prints("web  | two\n");
+    // The place is kept for both.
+    let daemon = restarted(&project, daemon);
+    logs.notes("-- web: ");
+    crate::support::eventually("both again", || {
+        let stdout = logs.stdout();
+        let again = |line: &str| stdout.matches(line).count();
+        if (again("one\n"), again("web  | two\n")) == (2, 2) {
+            Ok(())
+        } else {
+            Err((stdout, logs.stderr()))
+        }
+    });
+    drop(daemon);
+}
+
+#[test]
+fn who_follows_is_let_go_when_the_project_is_gone() {
+    let project = Project::new("cli-gone");
+    project.config(&shell("main", "echo main says; exec sleep 1000"));
+    let daemon = project.start();
+    daemon.until("main", "a line", |_| daemon.logs("main").contains("says"));
+    let following = [
+        vec!["logs", "-f"],
+        vec!["events", "-f", "-n", "9"],
+        vec!["status", "--watch"],
+    ];
+    let following = following.map(|arguments| Bpm::start(&project, &arguments));
+    for bpm in &following {
+        bpm.prints("main");
+    }
+    std::fs::remove_file(project.dir().join(".mcp-run")).unwrap();
+    drop(daemon.stop());
+    for bpm in following {
+        let said = bpm.ends();
+        assert_eq!(said.code, 3, "{said:?}");
+        assert!(
+            said.stderr.ends_with(".mcp-run: the project is gone\n"),
+            "{said:?}"
+        );
+    }
+}

@@ -183,8 +183,12 @@ impl Writer<'_> {
                 return false;
             };
             let path = &mut paths[next];
+            let steps = path.take();
+            if !steps.is_empty() {
+                self.tell(path);
+            }
             let process = &self.walk.trails[path.trail].process;
-            for step in path.take() {
+            for step in steps {
                 let Step { role, .. } = step;
                 let line = step.line(process, path.number());
                 self.bytes += line.text.len();
@@ -207,20 +211,29 @@ impl Writer<'_> {
             let trail = &mut self.walk.trails[path.trail];
             if !path.is_entered {
                 path.is_entered = true;
-                let number = path.number();
-                if trail.last.is_some_and(|last| last < number) {
-                    self.items.push(Item::Changed {
-                        process: trail.process.clone(),
-                        number,
-                    });
+                trail.next = trail.next.max(path.number() + 1);
+                // Of one that is closed only if it has something to say.
+                if path.is_open() {
+                    self.tell(path);
                 }
-                trail.last = trail.last.max(Some(number));
-                trail.next = trail.next.max(number + 1);
             }
             if !path.is_open() && path.has_more() {
                 blocked = Some(path.trail);
             }
         }
+    }
+
+    /// Tells that a log is a newer one, unless the reader knows.
+    fn tell(&mut self, path: &Path<'_>) {
+        let trail = &mut self.walk.trails[path.trail];
+        let number = path.number();
+        if trail.known.is_some_and(|known| known < number) {
+            self.items.push(Item::Changed {
+                process: trail.process.clone(),
+                number,
+            });
+        }
+        trail.known = trail.known.max(Some(number));
     }
 
     /// The path that has the oldest line.

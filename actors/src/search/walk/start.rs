@@ -64,7 +64,12 @@ fn begin(Locate { search, reach }: Locate, start: impl Fn(&ProcessName) -> Optio
         which,
         query,
     } = search;
-    let goes_on = reach == Reach::Later || which == Which::All;
+    let goes_on = match which {
+        // What comes later is another one.
+        Which::Number(_) => false,
+        Which::All => true,
+        Which::Index(_) => reach == Reach::Later,
+    };
     let trails = processes.into_iter().map(|process| {
         let start = start(&process);
         let place = |Start { place, shown, .. }| Place {
@@ -79,7 +84,10 @@ fn begin(Locate { search, reach }: Locate, start: impl Fn(&ProcessName) -> Optio
                 Some(start) => start.place.number + 1,
                 None => 0,
             },
-            last: start.map(|it| it.place.number),
+            // Who begins with the oldest knows of none.
+            known: start.map(|it| it.place.number).filter(|_| {
+                matches!(query.extent, Extent::Tail(_)) || query.bounds(&process).after.is_some()
+            }),
             allowance: MOST_BEHIND + start.map_or(0, |it| it.lines),
             process,
         }

@@ -14,7 +14,7 @@ use crate::{
         shelf::{Limits, Log, Moment, Shelf},
     },
     pattern::Pattern,
-    search::{Asked, Extent, Matching, Which, cursor::Cursor},
+    search::{Asked, Extent, Matching, Which, bound::Bound, cursor::Cursor},
     spec::Mode,
 };
 
@@ -234,6 +234,51 @@ fn a_reader_who_follows_gets_what_is_new_and_goes_on_into_newer_runs() {
     runs.close(9);
     runs.begin(10);
     assert_eq!(short(&reader.reads(&[&runs])), ["changed 10"]);
+}
+
+#[test]
+fn who_asked_for_one_run_follows_it_to_its_end_and_no_further() {
+    let mut runs = Runs::of("main");
+    runs.begin(7);
+    runs.prints(7, "a\n");
+    let query = newest(Extent::Tail(10)).1;
+    let mut reader = Reader::new(&[&runs], Which::Number(7), query, Reach::Later);
+    assert_eq!(short(&reader.reads(&[&runs])), ["7:1 a"]);
+    assert!(matches!(reader.then, Some(Then::Later(_))));
+    runs.begin(8);
+    runs.prints(8, "new\n");
+    runs.prints(7, "b\n");
+    assert_eq!(short(&reader.reads(&[&runs])), ["7:2 b"]);
+    runs.prints(7, "c\n");
+    runs.close(7);
+    assert_eq!(short(&reader.reads(&[&runs])), ["7:3 c"]);
+    assert!(matches!(reader.then, Some(Then::End)));
+}
+
+#[test]
+fn of_closed_runs_only_those_are_told_of_that_have_a_line_in_range() {
+    let mut runs = Runs::of("main");
+    for run in 1..=4 {
+        runs.begin(run);
+        runs.prints(run, "a\n");
+        runs.close(run);
+    }
+    let since = |seconds| Query {
+        since: Some(Bound::Time(UNIX_EPOCH + Duration::from_secs(seconds))),
+        ..Query::default()
+    };
+    let mut reader = Reader::new(&[&runs], Which::All, since(3), Reach::Later);
+    let items = short(&reader.reads(&[&runs]));
+    assert_eq!(items, ["3:1 a", "changed 4", "4:1 a"]);
+    let choosy = Query {
+        pattern: Some(Pattern::parse("b").unwrap()),
+        ..Query::default()
+    };
+    let mut reader = Reader::new(&[&runs], Which::All, choosy, Reach::Later);
+    assert_eq!(short(&reader.reads(&[&runs])), [""; 0]);
+    runs.begin(5);
+    runs.prints(5, "b\n");
+    assert_eq!(short(&reader.reads(&[&runs])), ["5:1 b"]);
 }
 
 #[test]
