@@ -7,27 +7,32 @@ use bpm_actors::events::{Begin, Happened, KEPT};
 use bytes::Bytes;
 use futures_util::FutureExt;
 
-use super::{Api, errors::Answer, query::Parameters};
+use super::{
+    Api,
+    errors::Answer,
+    query::Parameters,
+    stream::{EVENTS, Stretch},
+};
 use crate::http::refusal::Refusal;
 
 /// The header by which a browser, or whoever is like one, resumes.
 const LAST_EVENT_ID: &str = "Last-Event-ID";
-const SSE: &str = "text/event-stream";
 
 /// Follows the events.
 pub(super) async fn follow(api: web::Data<Api>, request: HttpRequest) -> Answer {
-    let (from, extent) = from(&request)?;
+    let (from, stretch) = from(&request)?;
     let place = api.streams.place()?;
     // From here on nothing is missed.
     let mut reader = api.service.events().read(from);
-    let answer = api.streams.answer(&request, SSE, place, |pen| async move {
+    let streams = &api.streams;
+    let answer = streams.answer(&request, &EVENTS, stretch, place, |pen| async move {
         // So that the client knows that the stream stands.
         pen.write(": events\n\n").await?;
         loop {
             let mut text = String::new();
-            let batch = match extent {
-                Extent::Endless => Some(reader.next().await),
-                Extent::Past => reader.next().now_or_never(),
+            let batch = match stretch {
+                Stretch::Endless => Some(reader.next().await),
+                Stretch::Past => reader.next().now_or_never(),
             };
             let Some(batch) = batch else {
                 return Ok(());
@@ -41,26 +46,17 @@ pub(super) async fn follow(api: web::Data<Api>, request: HttpRequest) -> Answer 
     Ok(answer)
 }
 
-/// How far an answer goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
-    /// It goes on with what happens.
-    Endless,
-    /// It ends with what has happened.
-    Past,
-}
-
 /// Where the client wants to begin, and how far he wants to go.
-fn from(request: &HttpRequest) -> Result<(Begin, Extent), super::errors::Refused> {
+fn from(request: &HttpRequest) -> Result<(Begin, Stretch), super::errors::Refused> {
     let mut given = Parameters::of(request)?;
     let after = given.number("after", 0..=u64::MAX);
     let last = given.number("last", 0..=KEPT);
     if after.is_some() && last.is_some() {
         given.refuse("`after` and `last` both say where to begin; give one of them");
     }
-    let extent = match given.flag("follow") {
-        Some(false) => Extent::Past,
-        Some(true) | None => Extent::Endless,
+    let stretch = match given.flag("follow") {
+        Some(false) => Stretch::Past,
+        Some(true) | None => Stretch::Endless,
     };
     given.finish()?;
     let header = request.headers().get(LAST_EVENT_ID);
@@ -74,7 +70,7 @@ fn from(request: &HttpRequest) -> Result<(Begin, Extent), super::errors::Refused
         (None, None, Some(count)) => Begin::Last(count),
         (None, None, None) => Begin::Now,
     };
-    Ok((begin, extent))
+    Ok((begin, stretch))
 }
 
 fn write(event: &Happened, text: &mut String) {

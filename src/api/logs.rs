@@ -22,14 +22,13 @@ use super::{
     Api,
     errors::{Answer, Refused},
     query::Parameters,
-    stream::Gone,
+    stream::{Gone, NDJSON, Stretch},
 };
 use crate::{
     http::refusal::Refusal,
     service::{Following, LogQuestion, Service, ServiceError},
 };
 
-const NDJSON: &str = "application/x-ndjson";
 /// How many lines may be asked for.
 const MOST_LINES: usize = 100_000;
 /// How many of the last lines are given where nothing says how many.
@@ -44,9 +43,13 @@ pub(super) async fn read(api: web::Data<Api>, request: HttpRequest) -> Answer {
     let (question, reach) = asked(Parameters::of(&request)?, SystemTime::now())?;
     let place = api.streams.place()?;
     let (mut reader, lost) = follow(&api.service, question, reach).await?;
+    let stretch = match reach {
+        Reach::Kept => Stretch::Past,
+        Reach::Later => Stretch::Endless,
+    };
     let answer = api
         .streams
-        .answer(&request, NDJSON, place, |pen| async move {
+        .answer(&request, &NDJSON, stretch, place, |pen| async move {
             if !lost.is_empty() {
                 pen.write(Bytes::from(written(&lost, reader.kind())))
                     .await?;

@@ -1,7 +1,8 @@
 //! Answers that go on: they are written as there is something to say, at the reader's pace.
 //!
 //! At most one piece waits for the reader, so nothing grows behind one who is slow, and nobody else
-//! waits for him. One who takes nothing for [`PATIENCE`] is cut off.
+//! waits for him. One who takes nothing for [`PATIENCE`] is cut off. Where there is nothing to say for
+//! [`BEAT`], a sign of life is written, so that he can tell silence from a connection that is dead.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +25,8 @@ use crate::http::{
 
 /// How long a reader may take nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an answer is silent before it gives a sign of life.
+const BEAT: Duration = Duration::from_secs(15);
 /// How many answers may go on at the same time: connections are left for orders.
 const MOST_STREAMS: usize = 200;
 
@@ -33,6 +36,36 @@ pub(super) struct Streams {
     places: Arc<Semaphore>,
     /// The daemon ends, and all of them with it.
     shutdown: CancellationToken,
+}
+
+/// How an answer that goes on is written.
+#[derive(Debug)]
+pub(super) struct Format {
+    /// Its media type.
+    kind: &'static str,
+    /// A sign of life, which says nothing and is passed over by readers.
+    beat: &'static [u8],
+}
+
+/// Server-sent events; a comment is the sign of life.
+pub(super) const EVENTS: Format = Format {
+    kind: "text/event-stream",
+    beat: b":\n\n",
+};
+
+/// JSON values, one a line; an empty line is the sign of life.
+pub(super) const NDJSON: Format = Format {
+    kind: "application/x-ndjson",
+    beat: b"\n",
+};
+
+/// How far an answer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stretch {
+    /// It goes on with what happens, until the daemon ends or is asked elsewhere.
+    Endless,
+    /// It ends with what there is. It never ends earlier of its own accord: that would look whole.
+    Past,
 }
 
 /// Why an answer ends before its end.
@@ -78,11 +111,12 @@ impl Streams {
         })
     }
 
-    /// An answer of this type that `write` writes.
+    /// An answer that `write` writes.
     pub(super) fn answer<W>(
         &self,
         request: &HttpRequest,
-        kind: &'static str,
+        format: &'static Format,
+        stretch: Stretch,
         place: OwnedSemaphorePermit,
         write: impl FnOnce(Pen) -> W,
     ) -> HttpResponse
@@ -98,7 +132,7 @@ impl Streams {
             let written = tokio::select! {
                 written = write => written,
                 () = reader.closed() => Ok(()),
-                () = shutdown.cancelled() => Ok(()),
+                () = shutdown.cancelled(), if stretch == Stretch::Endless => Ok(()),
             };
             drop(place);
             // One who hung up has closed the connection already.
@@ -116,11 +150,14 @@ impl Streams {
             }
         });
         let pieces = unfold(pieces, |mut pieces: mpsc::Receiver<Bytes>| async {
-            let piece = pieces.recv().await?;
+            let piece = match timeout(BEAT, pieces.recv()).await {
+                Ok(piece) => piece?,
+                Err(_) => Bytes::from_static(format.beat),
+            };
             Some((Ok::<_, std::convert::Infallible>(piece), pieces))
         });
         HttpResponse::Ok()
-            .insert_header((CONTENT_TYPE, kind))
+            .insert_header((CONTENT_TYPE, format.kind))
             .insert_header((CACHE_CONTROL, "no-store"))
             .streaming(pieces)
     }
@@ -128,9 +165,58 @@ impl Streams {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
+    use actix_web::{body::to_bytes, test::TestRequest};
+    use tokio::time::{Instant, sleep};
 
     use super::*;
+
+    /// All that is written, until it ends.
+    async fn answer<W>(
+        streams: &Streams,
+        format: &'static Format,
+        stretch: Stretch,
+        write: impl FnOnce(Pen) -> W,
+    ) -> Bytes
+    where
+        W: Future<Output = Result<(), Gone>> + 'static,
+    {
+        let request = TestRequest::default().to_http_request();
+        let place = streams.place().unwrap();
+        let answer = streams.answer(&request, format, stretch, place, write);
+        to_bytes(answer.into_body()).await.unwrap()
+    }
+
+    #[actix_web::test]
+    async fn silence_is_told_from_a_dead_connection_by_a_sign_of_life_every_15_seconds() {
+        tokio::time::pause();
+        let streams = Streams::new(CancellationToken::new());
+        for (format, expected) in [(&EVENTS, "a:\n\n:\n\nb"), (&NDJSON, "a\n\nb")] {
+            let written = answer(&streams, format, Stretch::Endless, |pen| async move {
+                pen.write("a").await?;
+                sleep(BEAT * 2 + BEAT / 2).await;
+                pen.write("b").await
+            });
+            assert_eq!(written.await, expected);
+        }
+    }
+
+    #[actix_web::test]
+    async fn at_the_end_of_the_daemon_who_follows_is_let_go_and_who_does_not_gets_all() {
+        let shutdown = CancellationToken::new();
+        let streams = Streams::new(shutdown.clone());
+        let end = shutdown.clone();
+        let written = answer(&streams, &NDJSON, Stretch::Past, |pen| async move {
+            pen.write("a").await?;
+            end.cancel();
+            tokio::task::yield_now().await;
+            pen.write("b").await
+        });
+        assert_eq!(written.await, "ab");
+        let written = answer(&streams, &NDJSON, Stretch::Endless, |_pen| {
+            std::future::pending()
+        });
+        assert_eq!(written.await, "");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_who_takes_nothing_is_given_up_after_30_seconds() {

@@ -50,6 +50,12 @@ impl ClientError {
         Self::Broken(io::ErrorKind::UnexpectedEof.into())
     }
 
+    /// Nothing came for so long.
+    pub(super) fn silent(time: std::time::Duration) -> Self {
+        let text = format!("no sign of life for {} s", time.as_secs());
+        Self::Broken(io::Error::new(io::ErrorKind::TimedOut, text))
+    }
+
     pub(super) fn broken(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Broken(io::Error::other(cause))
     }

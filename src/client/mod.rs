@@ -221,5 +221,6 @@ impl Client {
         tokio::time::timeout(patience, transport::send(&self.target, request))
             .await
             .map_err(|_| ClientError::TimedOut)?
+            .map(Answer::going_on)
     }
 }

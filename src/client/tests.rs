@@ -5,6 +5,7 @@ mod stand_in;
 
 use bpm_actors::report::{Outcome, StateName};
 use futures_util::StreamExt;
+use tokio::time::Instant;
 
 use self::stand_in::StandIn;
 use super::*;
@@ -131,6 +132,34 @@ async fn lines_and_notices_arrive_and_what_broke_off_is_an_error() {
         asked.starts_with("GET /api/logs?process=main HTTP/1.1\r\n"),
         "{asked}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_breaks_when_there_is_no_sign_of_life_for_45_seconds() {
+    let stand_in = StandIn::unix().await;
+    let client = stand_in.client(None);
+    let pause = Duration::from_secs(40);
+    let hear = async {
+        let mut events = client.events(None, None).await.unwrap();
+        let begun = Instant::now();
+        let broken = events.next().await.unwrap();
+        (broken, begun.elapsed(), events.next().await.is_none())
+    };
+    let signs = [": events\n\n", ":\n\n", ":\n\n"];
+    let ((broken, after, is_over), ()) = tokio::join!(hear, stand_in.falls_silent(&signs, pause));
+    let error = broken.unwrap_err();
+    assert!(error.may_pass() && is_over, "{error:?}");
+    assert_eq!(after.as_secs(), 2 * 40 + 45);
+    let read = async {
+        let mut items = client.logs(&LogFilter::default()).await.unwrap();
+        let line = items.next().await.unwrap();
+        (line, items.next().await.unwrap())
+    };
+    let line = format!("{LINE}\n");
+    let signs = ["\n", &line, "\n"];
+    let ((line, broken), ()) = tokio::join!(read, stand_in.falls_silent(&signs, pause));
+    assert!(matches!(line, Ok(LogItem::Line(_))), "{line:?}");
+    assert!(matches!(broken, Err(ClientError::Broken(_))), "{broken:?}");
 }
 
 #[tokio::test(start_paused = true)]

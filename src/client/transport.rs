@@ -20,6 +20,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
     task::JoinHandle,
+    time::{Sleep, sleep},
 };
 
 use super::{
@@ -60,6 +61,41 @@ impl Request {
 pub(super) struct Answer {
     body: Incoming,
     connection: JoinHandle<()>,
+    /// Where it may go on: how long nothing has come.
+    silence: Option<Silence>,
+}
+
+/// A silence is measured in periods, the first of which begins when somebody waits, so that a program
+/// that was itself held up does not take that for a silence of the daemon.
+#[derive(Debug)]
+struct Silence {
+    /// When the period ends; `None` while nobody waits.
+    period: Option<Pin<Box<Sleep>>>,
+    /// How many have passed.
+    passed: u32,
+}
+
+/// How long a period is: as long as a daemon is silent at most.
+const PERIOD: Duration = Duration::from_secs(15);
+/// After how many without a byte the connection is dead.
+const MOST_PERIODS: u32 = 3;
+
+impl Silence {
+    const NONE: Self = Self {
+        period: None,
+        passed: 0,
+    };
+
+    /// Ready when it has lasted too long.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.passed < MOST_PERIODS {
+            let period = self.period.get_or_insert_with(|| Box::pin(sleep(PERIOD)));
+            ready!(period.as_mut().poll(context));
+            self.period = None;
+            self.passed += 1;
+        }
+        Poll::Ready(())
+    }
 }
 
 impl Drop for Answer {
@@ -142,7 +178,11 @@ async fn send_over(
             return Err(error);
         }
     };
-    let answer = Answer { body, connection };
+    let answer = Answer {
+        body,
+        connection,
+        silence: None,
+    };
     if head.status == StatusCode::OK {
         return Ok(answer);
     }
@@ -151,6 +191,12 @@ async fn send_over(
 }
 
 impl Answer {
+    /// One that may go on: it breaks where the daemon gives no sign of life for too long.
+    pub(super) fn going_on(mut self) -> Self {
+        self.silence = Some(Silence::NONE);
+        self
+    }
+
     /// All of it.
     ///
     /// # Errors
@@ -173,7 +219,17 @@ impl Answer {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, ClientError>>> {
         loop {
-            return Poll::Ready(match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+                let Some(silence) = &mut self.silence else {
+                    return Poll::Pending;
+                };
+                ready!(silence.poll(context));
+                return Poll::Ready(Some(Err(ClientError::silent(PERIOD * MOST_PERIODS))));
+            };
+            if let Some(silence) = &mut self.silence {
+                *silence = Silence::NONE;
+            }
+            return Poll::Ready(match frame {
                 None => None,
                 Some(Err(error)) => Some(Err(ClientError::broken(error))),
                 Some(Ok(frame)) => match frame.into_data() {

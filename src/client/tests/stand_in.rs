@@ -1,6 +1,6 @@
 //! A server that answers one request at a time with what it is told.
 
-use std::{fmt::Write as _, net::Ipv4Addr};
+use std::{fmt::Write as _, net::Ipv4Addr, time::Duration};
 
 use tempfile::TempDir;
 use tokio::{
@@ -64,6 +64,19 @@ impl StandIn {
         self.says("200 OK", body, "").await
     }
 
+    /// Answers one request with these pieces, after each of which it is silent for so long; then it says
+    /// nothing more until the client hangs up.
+    pub(super) async fn falls_silent(&self, pieces: &[&str], pause: Duration) {
+        match &self.listener {
+            Listener::Tcp(listener) => {
+                hesitate(listener.accept().await.unwrap().0, pieces, pause).await;
+            }
+            Listener::Unix(listener) => {
+                hesitate(listener.accept().await.unwrap().0, pieces, pause).await;
+            }
+        }
+    }
+
     async fn says(&self, status: &str, body: &[&str], end: &str) -> String {
         let mut answer = format!("HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n");
         for piece in body {
@@ -75,6 +88,25 @@ impl StandIn {
             Listener::Unix(listener) => serve(listener.accept().await.unwrap().0, &answer).await,
         }
     }
+}
+
+async fn hesitate(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    pieces: &[&str],
+    pause: Duration,
+) {
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"\r\n\r\n") {
+        assert_ne!(stream.read_buf(&mut asked).await.unwrap(), 0);
+    }
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for piece in pieces {
+        let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+        stream.write_all(chunk.as_bytes()).await.unwrap();
+        tokio::time::sleep(pause).await;
+    }
+    while stream.read_buf(&mut asked).await.is_ok_and(|read| read > 0) {}
 }
 
 async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &str) -> String {

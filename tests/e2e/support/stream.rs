@@ -68,10 +68,13 @@ impl<S: Read> Lines<S> {
         }
     }
 
-    /// The next line, which is JSON.
+    /// The next line, which is JSON; signs of life are passed over.
     #[track_caller]
     pub(crate) fn json(&mut self) -> Value {
-        let line = self.line().unwrap();
+        let mut line = self.line().unwrap();
+        while line.is_empty() {
+            line = self.line().unwrap();
+        }
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
     }
 
