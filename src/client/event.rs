@@ -20,7 +20,7 @@ pub struct Event {
     pub at: Timestamp,
     /// In words; may be empty.
     pub text: String,
-    /// The state from now on, where that changed.
+    /// The state from now on, where that changed and is one that is known here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<StateName>,
     /// Whether a child works from now on, where the state changed.
@@ -29,7 +29,7 @@ pub struct Event {
     /// The run that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<u64>,
-    /// The mode from now on, where that changed.
+    /// The mode from now on, where that changed and is one that is known here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
 }
@@ -44,13 +44,37 @@ struct Told {
     #[serde(default)]
     text: Option<String>,
     #[serde(default)]
-    state: Option<StateName>,
+    state: Option<Word<StateName>>,
     #[serde(default)]
     serving: Option<bool>,
     #[serde(default)]
     run: Option<u64>,
     #[serde(default)]
-    mode: Option<Mode>,
+    mode: Option<Word<Mode>>,
+}
+
+/// A word, which a newer daemon may have more of.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Word<T> {
+    Known(T),
+    New(String),
+}
+
+impl<T: Copy> Word<T> {
+    fn known(&self) -> Option<T> {
+        match self {
+            Self::Known(word) => Some(*word),
+            Self::New(_) => None,
+        }
+    }
+
+    fn unknown(self) -> Option<String> {
+        match self {
+            Self::Known(_) => None,
+            Self::New(word) => Some(word),
+        }
+    }
 }
 
 impl Event {
@@ -66,17 +90,23 @@ impl Event {
     pub fn read(sent: &ServerSent) -> Result<Self, ClientError> {
         let told: Told = serde_json::from_str(&sent.data)
             .map_err(|error| ClientError::Unintelligible(format!("an event: {error}")))?;
+        let state = told.state.as_ref().and_then(Word::known);
+        let mode = told.mode.as_ref().and_then(Word::known);
+        // What there is no name for here is told as it came, at least.
+        let word = told.state.and_then(Word::unknown);
+        let word = word.or_else(|| told.mode.and_then(Word::unknown));
+        let text = told.text.filter(|text| !text.is_empty()).or(word);
         Ok(Self {
             // One without an id says nothing to resume from.
             id: sent.id.parse().unwrap_or_default(),
             kind: sent.kind.clone(),
             process: told.process,
             at: told.at.unwrap_or_else(Timestamp::now),
-            text: told.text.unwrap_or_default(),
-            state: told.state,
+            text: text.unwrap_or_default(),
+            state,
             serving: told.serving,
             run: told.run,
-            mode: told.mode,
+            mode,
         })
     }
 }
@@ -116,6 +146,15 @@ mod tests {
             read("gap", "gone"),
             Err(ClientError::Unintelligible(_))
         ));
+    }
+
+    #[test]
+    fn a_word_of_a_newer_daemon_is_told_as_it_came() {
+        let event = read("state", r#"{"process":"main","state":"frozen","text":""}"#).unwrap();
+        assert_eq!((event.state, event.text.as_str()), (None, "frozen"));
+        let event = read("mode", r#"{"mode":"bench","text":"now bench"}"#).unwrap();
+        assert_eq!((event.mode, event.text.as_str()), (None, "now bench"));
+        assert!(read("mode", r#"{"mode":5}"#).is_err());
     }
 
     #[test]
