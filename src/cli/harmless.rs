@@ -1,5 +1,7 @@
 //! What children print, made fit for a terminal: colours may stay, nothing else acts on it.
 
+use std::fmt::Write as _;
+
 use bpm_actors::logs::escape_length;
 
 use super::paint::Colours;
@@ -9,13 +11,12 @@ use super::paint::Colours;
 pub(super) fn push(line: &str, colours: Colours, text: &mut String) {
     let mut rest = line.trim_end_matches('\r');
     let mut coloured = false;
-    while let Some(at) = rest.find(|c: char| c.is_control() && c != '\t') {
+    while let Some(at) = rest.find(|c| acts(c) && c != '\t') {
         text.push_str(&rest[..at]);
         rest = &rest[at..];
         if let Some(length) = sequence(rest) {
             let sequence = &rest[..length];
-            if colours == Colours::On && is_colour(sequence) {
-                text.push_str(sequence);
+            if colours == Colours::On && push_colour(sequence, text) {
                 coloured = true;
             }
             rest = &rest[length..];
@@ -49,15 +50,71 @@ fn sequence(text: &str) -> Option<usize> {
     bytes.starts_with(b"\x1b").then(|| escape_length(bytes))?
 }
 
-/// Whether a sequence changes colours and the like (SGR) and nothing else.
-fn is_colour(sequence: &str) -> bool {
-    sequence
+/// Whether a character does something instead of being seen: a control character, or one that changes
+/// the direction of the text, so that it reads as something else.
+fn acts(c: char) -> bool {
+    let turns = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    c.is_control() || turns
+}
+
+/// JSON whose texts hold nothing that acts on a terminal. It stands for the same value: such characters
+/// are in texts only.
+pub(super) fn json(json: String) -> String {
+    if !json.contains(acts) {
+        return json;
+    }
+    let mut text = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if acts(c) {
+            // All of them are in the first plane.
+            _ = write!(text, "\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// Appends a sequence that changes colours and the like (SGR) and nothing else, without what hides text.
+/// False if it is none.
+fn push_colour(sequence: &str, text: &mut String) -> bool {
+    const CONCEAL: u32 = 8;
+    let parameters = sequence
         .strip_prefix("\x1b[")
-        .and_then(|rest| rest.strip_suffix('m'))
-        .is_some_and(|parameters| {
-            let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b';' | b':');
-            parameters.bytes().all(plain)
-        })
+        .and_then(|rest| rest.strip_suffix('m'));
+    let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b';' | b':');
+    let Some(parameters) = parameters.filter(|it| it.bytes().all(plain)) else {
+        return false;
+    };
+    // Nothing at all stands for 0, which is no number of those here.
+    let number = |parameter: &str| parameter.split(':').next()?.parse::<u32>().ok();
+    let mut kept = Vec::new();
+    let mut rest = parameters.split(';');
+    while let Some(parameter) = rest.next() {
+        let meaning = number(parameter);
+        if meaning == Some(CONCEAL) {
+            continue;
+        }
+        kept.push(parameter);
+        // What follows says which colour; an 8 among it hides nothing.
+        if matches!(meaning, Some(38 | 48 | 58)) && !parameter.contains(':') {
+            let kind = rest.next();
+            kept.extend(kind);
+            let more = match kind.and_then(number) {
+                Some(5) => 1,
+                Some(2) => 3,
+                _ => 0,
+            };
+            kept.extend(rest.by_ref().take(more));
+        }
+    }
+    if !kept.is_empty() {
+        _ = write!(text, "\x1b[{}m", kept.join(";"));
+    }
+    !kept.is_empty()
 }
 
 #[cfg(test)]
@@ -94,9 +151,46 @@ mod tests {
             ("a\rb\r\r", "a␍b"),
             ("a\x07\x08\x7f\tb", "a␇␈␡\tb"),
             ("\u{9b}2J", "\\u{9b}2J"),
+            (
+                "a\u{202e}b\u{2069}\u{200f}",
+                "a\\u{202e}b\\u{2069}\\u{200f}",
+            ),
+            ("\x1b[8ma", "a"),
         ] {
             assert_eq!(both(dangerous), (harmless.to_owned(), harmless.to_owned()));
         }
+    }
+
+    #[test]
+    fn what_hides_text_is_taken_out_of_a_colour_and_a_number_of_a_colour_is_not() {
+        for (given, kept) in [
+            ("1;8;31", "1;31"),
+            ("08;1", "1"),
+            ("38;5;8", "38;5;8"),
+            ("48;2;8;8;8;8;4", "48;2;8;8;8;4"),
+            ("38:5:8", "38:5:8"),
+            ("8;38;5", "38;5"),
+            ("0;8;", "0;"),
+            ("", ""),
+        ] {
+            let (on, off) = both(&format!("\x1b[{given}ma"));
+            assert_eq!((on, off), (format!("\x1b[{kept}ma\x1b[0m"), "a".to_owned()));
+        }
+    }
+
+    #[test]
+    fn json_holds_nothing_that_acts_and_means_the_same() {
+        let value =
+            serde_json::json!({"text": "a\u{7f}\u{9b}2J\u{85}\u{202e}\u{200e}ä日\u{1b}\"\\"});
+        let json = json(value.to_string());
+        assert_eq!(
+            json,
+            r#"{"text":"a\u007f\u009b2J\u0085\u202e\u200eä日\u001b\"\\"}"#
+        );
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&json).unwrap(),
+            value
+        );
     }
 
     proptest! {

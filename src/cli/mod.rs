@@ -134,5 +134,6 @@ fn directory(place: &Place, named: &DirArgument) -> PathBuf {
 
 /// A report on one line.
 fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("reports have names for keys and finite numbers")
+    let json = serde_json::to_string(value);
+    harmless::json(json.expect("reports have names for keys and finite numbers"))
 }
