@@ -21,7 +21,7 @@ mod query;
 mod stream;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, guard,
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     web,
 };
@@ -50,20 +50,30 @@ impl Api {
 
     /// Puts the routes where they are served.
     pub(crate) fn route(this: &web::Data<Self>, app: &mut web::ServiceConfig) {
-        let get = |path| web::resource(path).default_service(web::to(only_get));
+        let stream = |path| web::resource(path).default_service(web::to(only_get));
+        let get = |path| web::resource(path).default_service(web::to(only_look));
         let post = |path| web::resource(path).default_service(web::to(only_post));
         app.app_data(this.clone())
-            .service(get("/healthz").route(web::get().to(healthz)))
-            .service(get("/api/events").route(web::get().to(events::follow)))
-            .service(get("/api/logs").route(web::get().to(logs::read)))
-            .service(get("/api/usage").route(web::get().to(usage)))
-            .service(get("/metrics").route(web::get().to(metrics)))
-            .service(get("/api/status").route(web::get().to(status)))
+            .service(get("/healthz").route(look().to(healthz)))
+            .service(stream("/api/events").route(web::get().to(events::follow)))
+            .service(stream("/api/logs").route(web::get().to(logs::read)))
+            .service(get("/api/usage").route(look().to(usage)))
+            .service(get("/metrics").route(look().to(metrics)))
+            .service(get("/api/status").route(look().to(status)))
             .service(post("/api/reload").route(web::post().to(reload)))
             .service(post("/api/processes/{name}/restart").route(web::post().to(restart)))
             .service(post("/api/processes/{name}/start").route(web::post().to(start)))
             .service(post("/api/processes/{name}/stop").route(web::post().to(stop)));
     }
+}
+
+/// GET, or HEAD for who wants to know only whether there is an answer; its body is left out then.
+fn look() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+async fn only_look() -> HttpResponse {
+    Refusal::method_not_allowed("GET, HEAD")
 }
 
 async fn only_get() -> HttpResponse {
@@ -75,9 +85,10 @@ async fn only_post() -> HttpResponse {
 }
 
 /// `GET /healthz`: the daemon serves. It says nothing about the processes.
-async fn healthz() -> HttpResponse {
+async fn healthz(request: HttpRequest) -> Answer {
+    Parameters::of(&request)?.finish()?;
     let plain = (CONTENT_TYPE, "text/plain; charset=utf-8");
-    HttpResponse::Ok().insert_header(plain).body("ok\n")
+    Ok(HttpResponse::Ok().insert_header(plain).body("ok\n"))
 }
 
 /// `GET /api/status`: what `get_status` answers.
@@ -94,12 +105,13 @@ async fn usage(api: web::Data<Api>, request: HttpRequest) -> Answer {
 }
 
 /// `GET /metrics`, for Prometheus.
-async fn metrics(api: web::Data<Api>) -> HttpResponse {
+async fn metrics(api: web::Data<Api>, request: HttpRequest) -> Answer {
+    Parameters::of(&request)?.finish()?;
     api.service.refresh().await;
     let usage = api.service.usage().await;
     let text = metrics::text(&api.service.status(Instant::now()), &usage);
     let kind = (CONTENT_TYPE, metrics::CONTENT_TYPE);
-    fresh().insert_header(kind).body(text)
+    Ok(fresh().insert_header(kind).body(text))
 }
 
 /// An answer that is true only now.

@@ -202,3 +202,32 @@ fn without_a_place_for_the_socket_the_port_is_served_all_the_same() {
     assert_eq!(Http::new(daemon.port()).ask("GET /healthz").status, 200);
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
 }
+
+#[test]
+fn a_head_is_answered_like_a_get_without_its_body_and_unknown_parameters_are_refused() {
+    let project = project("api-head", "");
+    let daemon = project.start();
+    let http = Http::new(daemon.port());
+    for path in ["/healthz", "/metrics", "/api/status", "/api/usage"] {
+        let answer = http.ask(&format!("HEAD {path}"));
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (200, ""),
+            "{path}: {answer:?}"
+        );
+        let kind = |head: &str| {
+            head.lines()
+                .find(|it| it.starts_with("content-type"))
+                .map(str::to_owned)
+        };
+        let get = http.ask(&format!("GET {path}"));
+        assert_eq!(kind(&answer.head), kind(&get.head), "{path}");
+        let answer = http.ask(&format!("GET {path}?x=1"));
+        assert_eq!(answer.status, 400, "{path}: {answer:?}");
+        let answer = http.ask(&format!("PUT {path}"));
+        assert_eq!(answer.status, 405, "{path}: {answer:?}");
+        assert!(answer.head.contains("allow: GET, HEAD"), "{answer:?}");
+    }
+    // One that goes on has no end that could be told.
+    assert_eq!(http.ask("HEAD /api/events").status, 405);
+}
