@@ -8,16 +8,19 @@ use std::{
 
 use toml::Table;
 
-use super::draft::{Found, Role, What};
+use super::{
+    draft::{Found, Role, What},
+    unusable::Unusable,
+};
 
 /// The binaries in this folder of the project.
-pub(super) fn detect(folder: &Path, cwd: &str) -> Vec<Found> {
-    let Some(manifest) = manifest(folder) else {
+pub(super) fn detect(folder: &Path, cwd: &str, unusable: &mut Unusable) -> Vec<Found> {
+    let Some(manifest) = manifest(folder, unusable) else {
         return Vec::new();
     };
     let mut packages: Vec<Package> = Package::read(folder, &manifest).into_iter().collect();
     for member in members(folder, &manifest) {
-        if let Some(manifest) = self::manifest(&member) {
+        if let Some(manifest) = self::manifest(&member, unusable) {
             packages.extend(Package::read(&member, &manifest));
         }
     }
@@ -49,9 +52,16 @@ pub(super) fn detect(folder: &Path, cwd: &str) -> Vec<Found> {
     found.collect()
 }
 
-fn manifest(folder: &Path) -> Option<Table> {
-    let text = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
-    toml::from_str(&text).ok()
+fn manifest(folder: &Path, unusable: &mut Unusable) -> Option<Table> {
+    let file = folder.join("Cargo.toml");
+    let text = unusable.read(&file)?;
+    toml::from_str(&text)
+        .map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|at| text.get(..at.start));
+            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+            unusable.add(format!("{}:{line}: {}", file.display(), error.message()));
+        })
+        .ok()
 }
 
 /// A package with its binaries.

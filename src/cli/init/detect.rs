@@ -6,14 +6,15 @@ use super::{
     cargo,
     draft::{Found, What},
     node, procfile,
+    unusable::Unusable,
 };
 
 /// What could run, in the order of the file that is written.
-pub(super) fn detect(project: &Path) -> Vec<Found> {
-    let mut found = cargo::detect(project, ".");
-    let declared = procfile::detect(project);
+pub(super) fn detect(project: &Path, unusable: &mut Unusable) -> Vec<Found> {
+    let mut found = cargo::detect(project, ".", unusable);
+    let declared = procfile::detect(project, unusable);
     if declared.is_empty() {
-        found.extend(node::detect(project, "."));
+        found.extend(node::detect(project, ".", unusable));
     } else {
         // What it starts with cargo is found already, and better.
         let is_known = |it: &Found| match &it.what {
@@ -27,10 +28,10 @@ pub(super) fn detect(project: &Path) -> Vec<Found> {
     for folder in folders(project) {
         let below = project.join(&folder);
         if !has_cargo {
-            found.extend(cargo::detect(&below, &folder));
+            found.extend(cargo::detect(&below, &folder, unusable));
         }
         if !project.join("package.json").is_file() {
-            found.extend(node::detect(&below, &folder));
+            found.extend(node::detect(&below, &folder, unusable));
         }
     }
     found

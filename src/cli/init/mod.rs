@@ -5,15 +5,20 @@ mod detect;
 mod draft;
 mod node;
 mod procfile;
+mod unusable;
 
 use std::{fs::OpenOptions, io, io::Write, path::Path};
 
+use self::unusable::Unusable;
 use super::{
     code::Code,
     console::Console,
     failure::{Failure, quoted},
 };
-use crate::config::{Config, EXAMPLE, FILE_NAME};
+use crate::{
+    client,
+    config::{Config, EXAMPLE, FILE_NAME},
+};
 
 /// Writes the configuration. What is there stays.
 ///
@@ -31,7 +36,11 @@ pub(super) fn init(dir: &Path, console: &mut Console) -> Result<Code, Failure> {
             file.display()
         ));
     }
-    let found = detect::detect(&project);
+    let mut unusable = Unusable::default();
+    let found = detect::detect(&project, &mut unusable);
+    for why in unusable.lines() {
+        console.note(&format!("left out: {why}"));
+    }
     let Some(text) = draft::text(&found) else {
         return failed(format!(
             "{}: nothing to run was found (a Cargo.toml with a binary, a package.json with a script \
@@ -59,6 +68,12 @@ pub(super) fn init(dir: &Path, console: &mut Console) -> Result<Code, Failure> {
     }
     let names: Vec<_> = config.processes.iter().map(|it| it.name.as_str()).collect();
     console.line(&format!("wrote {}: {}", file.display(), names.join(", ")))?;
+    if let Some(Ok(above)) = project.parent().map(client::project) {
+        console.note(&format!(
+            "{} is a project, too; from here on bpm means this one",
+            above.display()
+        ));
+    }
     console.note(&format!(
         "read it, then start the daemon: bpm run {}",
         quoted(&project)

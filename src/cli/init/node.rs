@@ -1,10 +1,13 @@
 //! Scripts of a package.json.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde_json::Value;
 
-use super::draft::{Found, Role, What};
+use super::{
+    draft::{Found, Role, What},
+    unusable::Unusable,
+};
 
 /// The scripts that serve while somebody develops, the best first.
 const SCRIPTS: [&str; 2] = ["dev", "start"];
@@ -20,9 +23,12 @@ const LOCKS: [(&str, &str); 6] = [
 ];
 
 /// The script to run in this folder of the project.
-pub(super) fn detect(folder: &Path, cwd: &str) -> Option<Found> {
-    let text = fs::read_to_string(folder.join("package.json")).ok()?;
-    let package: Value = serde_json::from_str(&text).ok()?;
+pub(super) fn detect(folder: &Path, cwd: &str, unusable: &mut Unusable) -> Option<Found> {
+    let file = folder.join("package.json");
+    let text = unusable.read(&file)?;
+    let package: Value = serde_json::from_str(&text)
+        .map_err(|error| unusable.add(format!("{}: {error}", file.display())))
+        .ok()?;
     let has = |script: &&&str| package["scripts"][**script].is_string();
     let script = SCRIPTS.iter().find(has)?;
     let manager = manager(folder, &package);

@@ -1,8 +1,11 @@
 //! The entries of a Procfile.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
-use super::draft::{Found, Role, What};
+use super::{
+    draft::{Found, Role, What},
+    unusable::Unusable,
+};
 
 /// What node's package managers are called.
 const NODE: [&str; 4] = ["npm", "pnpm", "yarn", "bun"];
@@ -12,9 +15,27 @@ const SHELL: [char; 19] = [
 ];
 
 /// The entries, in their order.
-pub(super) fn detect(project: &Path) -> Vec<Found> {
-    let text = fs::read_to_string(project.join("Procfile")).unwrap_or_default();
-    text.lines().filter_map(entry).collect()
+pub(super) fn detect(project: &Path, unusable: &mut Unusable) -> Vec<Found> {
+    let file = project.join("Procfile");
+    let text = unusable.read(&file).unwrap_or_default();
+    let mut found = Vec::new();
+    for (line, number) in text.lines().zip(1..) {
+        match entry(line) {
+            Some(entry) => found.push(entry),
+            None if is_said(line) => unusable.add(format!(
+                "{}:{number}: no entry such as `web: command`, with a name of letters, digits, _ and -: {line}",
+                file.display()
+            )),
+            None => {}
+        }
+    }
+    found
+}
+
+/// Whether a line says anything.
+fn is_said(line: &str) -> bool {
+    let line = line.trim();
+    !line.is_empty() && !line.starts_with('#')
 }
 
 fn entry(line: &str) -> Option<Found> {

@@ -40,6 +40,31 @@ fn init_writes_what_check_accepts_and_the_daemon_runs() {
 }
 
 #[test]
+fn init_says_what_it_left_out_and_that_there_is_a_project_above() {
+    let project = Project::new("cli-init-nested");
+    project.config(&shell("main", "exec sleep 1000"));
+    project.file("below/Procfile", "web: sh serve.sh\nnonsense\n");
+    project.file("below/package.json", "{");
+    let below = project.dir().join("below");
+    let said = Bpm::says(&project, &["init", "below"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    for expected in [
+        format!("left out: {}/Procfile:2: no entry", below.display()),
+        format!("{} is a project, too", project.dir().display()),
+    ] {
+        assert!(said.stderr.contains(&expected), "{said:?}");
+    }
+    let broken = Project::new("cli-init-broken");
+    broken.file("package.json", "{");
+    let said = Bpm::says(&broken, &["init"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.stderr.contains("package.json: EOF while parsing"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn what_is_wrong_with_a_configuration_is_said() {
     let project = Project::new("cli-check");
     let said = Bpm::says(&project, &["check"]);

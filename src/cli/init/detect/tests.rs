@@ -10,7 +10,7 @@ fn written(files: &[(&str, &str)]) -> String {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    let Some(text) = draft::text(&detect(&project)) else {
+    let Some(text) = draft::text(&detect(&project, &mut Unusable::default())) else {
         return "nothing".to_owned();
     };
     Config::parse(&text, &project).unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -218,4 +218,34 @@ fn where_nothing_runs_nothing_is_written() {
         "nothing"
     );
     assert_eq!(written(&[("Procfile", "release: ./migrate\n")]), "nothing");
+}
+
+#[test]
+fn what_is_of_no_use_is_left_out_and_said_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in [
+        ("Cargo.toml", "[package]\nname = \"a\nversion = \"1\"\n"),
+        ("web/package.json", "{\"scripts\": {\"dev\": \"vite\"},}"),
+        ("shop/package.json", "{\"scripts\": {}}"),
+        (
+            "Procfile",
+            "# of heroku\n\nmy web: npm start\nworker: \x1b[2Jsh work.sh\nnonsense\u{202e}\n",
+        ),
+    ] {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let mut unusable = Unusable::default();
+    let found = detect(folder.path(), &mut unusable);
+    let names: Vec<_> = found.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["worker"]);
+    let place = format!("{}/", folder.path().display());
+    let said = unusable.lines().join("\n").replace(&place, "");
+    insta::assert_snapshot!(said, @r#"
+        Cargo.toml:2: invalid basic string, expected `"`
+        Procfile:3: no entry such as `web: command`, with a name of letters, digits, _ and -: my web: npm start
+        Procfile:5: no entry such as `web: command`, with a name of letters, digits, _ and -: nonsense\u{202e}
+        web/package.json: trailing comma at line 1 column 29
+        "#);
 }
