@@ -109,7 +109,7 @@ pub(super) enum Command {
         shell: clap_complete::Shell,
     },
     /// Write the man pages.
-    #[command(hide = true)]
+    #[command(after_help = help::MAN)]
     Man {
         /// Where; without it, into `man` beside this program.
         dir: Option<PathBuf>,
@@ -205,12 +205,22 @@ pub(super) struct OrderArguments {
     /// Which; may be left out where there is only one process.
     #[arg(value_name = "NAME")]
     pub(super) names: Vec<String>,
-    /// How long to wait for what comes of it; the order stands all the same.
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
+    /// How long to wait for what comes of it, at most 1h; the order stands all the same.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = patience)]
     pub(super) timeout: Duration,
     /// As JSON, a line for each process.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// How long an order may be waited for: no longer than a daemon does.
+fn patience(text: &str) -> Result<Duration, String> {
+    const MOST: Duration = Duration::from_hours(1);
+    let patience = duration::parse(text)?;
+    if patience > MOST {
+        return Err("at most 1h; the order stands all the same".to_owned());
+    }
+    Ok(patience)
 }
 
 #[derive(Args, Clone, Debug)]
@@ -319,6 +329,13 @@ mod tests {
         for wrong in ["", "log", "log=", "ready=1", "build"] {
             assert!(Awaited::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_order_is_waited_for_an_hour_at_most() {
+        assert_eq!(patience("1h"), Ok(Duration::from_hours(1)));
+        assert!(patience("61m").unwrap_err().contains("at most 1h"));
+        assert!(patience("soon").is_err());
     }
 
     #[test]

@@ -159,3 +159,9 @@ Examples:
   bpm completions bash > ~/.local/share/bash-completion/completions/bpm
   bpm completions zsh > ~/.zfunc/_bpm
   bpm completions fish > ~/.config/fish/completions/bpm.fish";
+
+/// Below the help of `bpm man`.
+pub(super) const MAN: &str = "\
+Examples:
+  bpm man ~/.local/share/man/man1
+  bpm man                      into `man` beside this program";

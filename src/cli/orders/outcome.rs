@@ -49,10 +49,57 @@ pub(super) fn lines(report: &RestartReport, face: Face) -> Vec<String> {
     );
     quote(&mut lines, "it printed last:", &report.last_lines);
     if let Some(next) = &report.next {
-        let next = harmless::line(next, Colours::Off);
+        let next = harmless::line(&next_step(next, &report.process), Colours::Off);
         lines.push(format!("{} {next}", colours.paint(Paint::Bold, "next:")));
     }
     lines
+}
+
+/// The next step, which is written for agents, in the words of this program.
+fn next_step(text: &str, process: &str) -> String {
+    // The longer ones first.
+    let words = [
+        (
+            "see reason, last_lines and search_logs",
+            "see above and `bpm logs NAME`",
+        ),
+        (
+            "see last_lines and search_logs",
+            "see above and `bpm logs NAME`",
+        ),
+        (
+            "search_build_log with diagnostics: true has the others",
+            "`bpm logs NAME --build` has the others",
+        ),
+        (
+            "call get_status for what came of it",
+            "`bpm status` says what came of it",
+        ),
+        (
+            "or wait_for until it is ready",
+            "`bpm wait NAME --for ready` waits until it is ready",
+        ),
+        (
+            "and search_build_log for what cargo says",
+            "`bpm logs NAME --build` shows what cargo says",
+        ),
+        ("search_build_log", "`bpm logs NAME --build`"),
+        ("search_logs", "`bpm logs NAME`"),
+        ("get_status", "`bpm status`"),
+        ("wait_for", "`bpm wait NAME`"),
+        (
+            "until start or restart is called",
+            "until `bpm start NAME` or `bpm restart NAME`",
+        ),
+        (
+            "start or restart runs it again",
+            "`bpm start NAME` runs it again",
+        ),
+    ];
+    let words = words.iter();
+    words.fold(text.to_owned(), |text, (theirs, ours)| {
+        text.replace(theirs, &ours.replace("NAME", process))
+    })
 }
 
 fn details(report: &RestartReport) -> String {
@@ -168,6 +215,36 @@ mod tests {
         let coloured = lines(&report, face).join("\n");
         assert!(coloured.starts_with("main: \x1b[1;31mbuild failed\x1b[0m, build 9"));
         assert!(coloured.contains("\n\x1b[33mwarning[E0308]: mismatched types\x1b[0m\n"));
+    }
+
+    #[test]
+    fn the_next_step_is_said_in_commands_of_this_program() {
+        for (theirs, ours) in [
+            (
+                "the restart goes on; call get_status for what came of it, or wait_for until it is \
+                 ready, and search_build_log for what cargo says meanwhile",
+                "the restart goes on; `bpm status` says what came of it, `bpm wait web --for ready` \
+                 waits until it is ready, `bpm logs web --build` shows what cargo says meanwhile",
+            ),
+            (
+                "see reason, last_lines and search_logs, mend the cause",
+                "see above and `bpm logs web`, mend the cause",
+            ),
+            (
+                "10 of 12 errors are shown, search_build_log with diagnostics: true has the others",
+                "10 of 12 errors are shown, `bpm logs web --build` has the others",
+            ),
+            (
+                "its entry was removed from .mcp-run; get_status shows the processes",
+                "its entry was removed from .mcp-run; `bpm status` shows the processes",
+            ),
+            (
+                "fix the error and restart again",
+                "fix the error and restart again",
+            ),
+        ] {
+            assert_eq!(next_step(theirs, "web"), ours);
+        }
     }
 
     #[test]
