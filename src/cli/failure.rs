@@ -4,7 +4,7 @@ use std::{io, path::Path};
 
 use super::code::Code;
 use crate::{
-    client::{ClientError, FindError},
+    client::{ClientError, FindError, TOKEN_VARIABLE},
     config::LoadError,
 };
 
@@ -99,7 +99,10 @@ fn client_hint(error: &ClientError) -> String {
                 .to_owned()
         }
         ClientError::Refused { status: 401, .. } => {
-            "; the token lies in the state folder of the user whose daemon it is".to_owned()
+            format!(
+                "; the token lies in the state folder of the user whose daemon it is, and is taken \
+                 from {TOKEN_VARIABLE}"
+            )
         }
         _ => String::new(),
     }

@@ -1,7 +1,8 @@
 //! Finds a running daemon by what it wrote into its state folder.
 
 use std::{
-    fs, io,
+    env, fs, io,
+    net::IpAddr,
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
@@ -14,6 +15,9 @@ use crate::{
     config,
     daemon::state_place::{self, DAEMON_FILE, TOKEN_FILE},
 };
+
+/// The variable with the token of a daemon that is named by its URL and not known here.
+pub const TOKEN_VARIABLE: &str = "BPM_TOKEN";
 
 /// How the user said which daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +62,8 @@ pub enum FindError {
 /// # Errors
 /// When there is none, or it cannot be told which one is meant.
 pub fn find(which: &Which) -> Result<Target, FindError> {
-    find_in(state_place::home().as_deref(), which)
+    let token = env::var(TOKEN_VARIABLE).ok();
+    find_in(state_place::home().as_deref(), which, token.as_deref())
 }
 
 /// The project that a directory is in: the nearest one from there upwards with a configuration.
@@ -84,12 +89,18 @@ struct DaemonFile {
     socket: Option<PathBuf>,
 }
 
-pub(super) fn find_in(home: Option<&Path>, which: &Which) -> Result<Target, FindError> {
+/// `given` is the token that the user gives; where one is known for an address, that is shown.
+pub(super) fn find_in(
+    home: Option<&Path>,
+    which: &Which,
+    given: Option<&str>,
+) -> Result<Target, FindError> {
     match which {
         Which::Url(url) => {
             let address = Address::parse(url)?;
             let known = home.and_then(|home| known_at(home, &address));
-            let (token, project_dir) = known.unwrap_or_default();
+            let given = given.map(str::trim).filter(|it| !it.is_empty());
+            let (token, project_dir) = known.unwrap_or_else(|| (given.map(str::to_owned), None));
             let url = format!("http://{}/mcp", address.authority());
             Ok(Target {
                 address,
@@ -165,25 +176,37 @@ fn token(folder: &Path) -> Option<String> {
     (!token.is_empty()).then(|| token.to_owned())
 }
 
-/// The token and the project of the daemon on this port of the machine. Another machine is never
-/// shown a token of ours.
+/// The token and the project of the daemon that serves there. Nobody else is ever shown a token of ours:
+/// another user may listen on the same port of another address of this machine.
 fn known_at(home: &Path, address: &Address) -> Option<(Option<String>, Option<PathBuf>)> {
-    let Address::Tcp { port: wanted, .. } = address else {
-        return None;
-    };
-    if !address.is_local() {
-        return None;
-    }
     let folders = fs::read_dir(state_place::all(home)).ok()?.flatten();
     folders.map(|entry| entry.path()).find_map(|folder| {
         let file = running(&folder)?;
-        match Address::parse(&file.url).ok()? {
-            Address::Tcp { port, .. } if port == *wanted => {
-                Some((token(&folder), Some(file.project_dir)))
-            }
-            _ => None,
-        }
+        let named = Address::parse(&file.url).ok()?;
+        is_named(&named, address).then(|| (token(&folder), Some(file.project_dir)))
     })
+}
+
+/// Whether a daemon that names its own address so is asked by this one.
+fn is_named(named: &Address, asked: &Address) -> bool {
+    /// What `localhost` is; a daemon that names it has the port on both.
+    const LOCALHOST: [&str; 2] = ["127.0.0.1", "::1"];
+    let (
+        Address::Tcp { host, port },
+        Address::Tcp {
+            host: wanted,
+            port: at,
+        },
+    ) = (named, asked)
+    else {
+        return false;
+    };
+    let is = |host: &str, wanted: &str| match (host.parse(), wanted.parse()) {
+        (Ok::<IpAddr, _>(ip), Ok::<IpAddr, _>(wanted)) => ip == wanted,
+        _ => host.eq_ignore_ascii_case(wanted),
+    };
+    let is_local = is("localhost", host) && LOCALHOST.iter().any(|it| is(it, wanted));
+    port == at && (is(host, wanted) || is_local)
 }
 
 /// What must be shown to the daemon of this project, whether it runs or not, if anything.

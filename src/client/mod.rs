@@ -30,7 +30,7 @@ use serde::de::DeserializeOwned;
 pub use self::{
     error::ClientError,
     event::Event,
-    find::{FindError, Which, find, project, token_of},
+    find::{FindError, TOKEN_VARIABLE, Which, find, project, token_of},
     items::{Events, LogItems},
     lines::{Lines, TooLong},
     logs::{LogFilter, LogItem, LogKind, LogLine, LogStream, Notice},

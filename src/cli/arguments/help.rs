@@ -20,7 +20,8 @@ Exit codes:
   4  time ran out
   5  no such process
 
-NO_COLOR turns colours off. `bpm COMMAND --help` has examples for each.";
+NO_COLOR turns colours off. BPM_TOKEN is the token of a daemon that --url names and that is not this user's.
+`bpm COMMAND --help` has examples for each.";
 
 /// Below the help of `bpm status`.
 pub(super) const STATUS: &str = "\

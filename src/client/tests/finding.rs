@@ -45,7 +45,7 @@ impl Place {
     }
 
     fn find(&self, which: &Which) -> Result<super::Target, FindError> {
-        find_in(Some(self.folder.path()), which)
+        find_in(Some(self.folder.path()), which, None)
     }
 
     fn find_from(&self, below: &str) -> Result<super::Target, FindError> {
@@ -119,10 +119,31 @@ fn the_token_is_found_for_a_project_and_for_a_port_of_this_machine() {
     assert_eq!(token(&Which::Project(place.project())), secret);
     for (url, expected) in [
         ("http://localhost:3001/mcp", secret.clone()),
-        ("http://127.0.0.1:3001", secret),
+        ("http://127.0.0.1:3001", secret.clone()),
+        ("http://[0:0::1]:3001", secret),
+        // Somebody else may listen there.
+        ("http://127.0.0.2:3001/mcp", None),
         ("http://localhost:3002/mcp", None),
         ("http://box:3001/mcp", None),
     ] {
         assert_eq!(token(&Which::Url(url.to_owned())), expected, "{url}");
+    }
+}
+
+#[test]
+fn a_token_that_is_given_goes_to_the_url_that_is_named_unless_its_own_is_known() {
+    let place = Place::new();
+    place.daemon(&place.project(), &json!({}));
+    fs::write(place.state(&place.project()).join(TOKEN_FILE), "secret\n").unwrap();
+    let token = |which: &Which, given: &str| {
+        let found = find_in(Some(place.folder.path()), which, Some(given));
+        found.unwrap().token
+    };
+    let there = Which::Url("http://localhost:4001/mcp".to_owned());
+    assert_eq!(token(&there, "other\n").as_deref(), Some("other"));
+    assert_eq!(token(&there, " "), None);
+    let here = Which::Url("http://localhost:3001/mcp".to_owned());
+    for known in [here, Which::Project(place.project())] {
+        assert_eq!(token(&known, "other").as_deref(), Some("secret"));
     }
 }

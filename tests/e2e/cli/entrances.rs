@@ -26,6 +26,15 @@ fn a_token_is_found_by_itself_and_told_to_agents() {
         said.stderr.contains("the token lies in the state folder"),
         "{said:?}"
     );
+    let folder = project.state_home().join("background-process-manager");
+    let folder = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap();
+    let token = std::fs::read_to_string(folder.path().join("token")).unwrap();
+    let mut friend = Bpm::command(&project, &["status", "--url", &url]);
+    friend
+        .env("XDG_STATE_HOME", "/nowhere")
+        .env("BPM_TOKEN", token);
+    let said = Bpm::launch(friend).ends();
+    assert_eq!(said.code, 0, "{said:?}");
 
     let said = Bpm::says(&project, &["mcp-config"]);
     let header = regex::Regex::new(" --header \"Authorization: Bearer [0-9A-Za-z_-]{20,}\"\n$");

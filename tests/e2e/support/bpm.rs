@@ -54,6 +54,7 @@ impl Bpm {
             .env("TERM", "xterm")
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("NO_COLOR")
+            .env_remove("BPM_TOKEN")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null());
         command
