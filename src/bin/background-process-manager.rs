@@ -47,8 +47,8 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
-            // The unit that passes sockets is configuration as well.
-            Self::Configuration(_) | Self::Work(DaemonError::Activation(_)) => ExitCode::from(2),
+            Self::Configuration(_) => ExitCode::from(2),
+            Self::Work(error) if error.is_configuration() => ExitCode::from(2),
             Self::Work(_) => ExitCode::FAILURE,
         }
     }

@@ -18,6 +18,13 @@ pub(super) fn run(dir: &Path) -> Result<Code, Failure> {
     let config = Config::load(dir)?;
     match daemon::run(config) {
         Ok(()) => Ok(Code::Done),
-        Err(error) => Err(Failure::new(Code::Failed, error.to_string())),
+        Err(error) => {
+            let code = if error.is_configuration() {
+                Code::Usage
+            } else {
+                Code::Failed
+            };
+            Err(Failure::new(code, error.to_string()))
+        }
     }
 }

@@ -86,6 +86,15 @@ pub enum DaemonError {
     },
 }
 
+impl DaemonError {
+    /// Whether somebody has to change how it is started: it will not do to start it again. The unit
+    /// that passes sockets is configuration as well.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::Activation(_))
+    }
+}
+
 fn cannot(what: &'static str) -> impl FnOnce(io::Error) -> DaemonError {
     move |cause| DaemonError::System { what, cause }
 }

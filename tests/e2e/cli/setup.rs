@@ -120,6 +120,16 @@ fn installed_alone_it_is_the_daemon_itself() {
     let alone = project.state_home().with_file_name("bpm");
     fs::copy(env!("CARGO_BIN_EXE_bpm"), &alone).unwrap();
     runs(&alone, &project);
+    // What systemd passes wrongly is for a person to change.
+    let alone = alone.display();
+    let script = format!("exec 3</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec {alone} run");
+    let command = Bpm::command_of("sh".as_ref(), &project, &["-c", &script]);
+    let said = Bpm::launch(command).ends();
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(
+        said.stderr.contains("socket 1 that systemd passes"),
+        "{said:?}"
+    );
 }
 
 #[test]
