@@ -54,10 +54,7 @@ impl LogStoreActor {
     /// A log as it is now; `None` if there is no such log. Who asked puts it together elsewhere.
     pub(super) fn freeze(&mut self, key: &LogKey) -> Option<Frozen> {
         let memory = self.log(key).map(Log::snapshot);
-        let archive = self.archive.as_mut().filter(|archive| {
-            // What was recorded under the same number is another log.
-            memory.is_none() || !archive.is_doubled(key.source)
-        });
+        let archive = self.archive.as_mut();
         let disk = archive.and_then(|archive| archive.stored(key));
         (memory.is_some() || disk.is_some()).then_some(Frozen {
             source: key.source,

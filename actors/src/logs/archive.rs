@@ -100,8 +100,9 @@ pub struct Archive {
     /// When a write is tried again, where the last one failed.
     off_until: Option<Instant>,
     /// The highest ids of earlier daemons, where this one has given out some of those as well
-    /// because it did not know them.
-    doubled: Option<(RunId, BuildId)>,
+    /// because it did not know them. What is on disk up to these is for the next daemon: a number
+    /// means one log, and the highest one the newest.
+    hidden: Option<(RunId, BuildId)>,
 }
 
 /// A log that takes lines.
@@ -187,7 +188,7 @@ impl Archive {
             due: None,
             live: HashMap::new(),
             off_until: None,
-            doubled: None,
+            hidden: None,
         };
         archive.let_go();
         Ok(archive)
@@ -214,12 +215,11 @@ impl Archive {
         Some(until.unwrap_or(AGAIN))
     }
 
-    /// Whether what is recorded under this number is an earlier daemon's, should this one have a
-    /// log of that number.
-    pub(crate) fn is_doubled(&self, source: Source) -> bool {
-        self.doubled.is_some_and(|(run, build)| match source {
-            Source::Run(id) => id <= run,
-            Source::Build(id) => id <= build,
+    /// Whether what is recorded under this number is hidden; see the field.
+    fn hides(&self, kind: LogKind, id: u64) -> bool {
+        self.hidden.is_some_and(|(run, build)| match kind {
+            LogKind::Runs => id <= run.0,
+            LogKind::Builds => id <= build.0,
         })
     }
 
@@ -244,18 +244,25 @@ impl Archive {
     #[must_use]
     pub fn logs(&self, process: &ProcessName, kind: LogKind) -> Vec<u64> {
         let folder = self.folders.get(process);
-        folder.map_or_else(Vec::new, |folder| folder.ids(kind).collect())
+        folder.map_or_else(Vec::new, |folder| {
+            let ids = folder.ids(kind);
+            ids.filter(|id| !self.hides(kind, *id)).collect()
+        })
     }
 
     /// Which logs of a process were removed as a whole, ever.
     #[must_use]
     pub fn removed(&self, process: &ProcessName, kind: LogKind) -> Option<Removed> {
-        self.folders.get(process)?.removed(kind)
+        let removed = self.folders.get(process)?.removed(kind);
+        removed.filter(|removed| !self.hides(kind, removed.first))
     }
 
     /// The files of a log, if there are any.
     pub(crate) fn stored(&mut self, key: &LogKey) -> Option<Stored> {
         let (kind, id) = kind_and_id(key.source);
+        if self.hides(kind, id) {
+            return None;
+        }
         let live = self.live.get(key);
         let writer = live.and_then(|live| live.writer.as_ref());
         let newest = match writer {
@@ -272,7 +279,8 @@ impl Archive {
     /// A log begins. Tried even where the history is off. One whose number is taken stays in memory
     /// alone.
     pub(crate) fn begin(&mut self, key: &LogKey, mode: Mode, began: SystemTime) {
-        if self.is_doubled(key.source) {
+        let (kind, id) = kind_and_id(key.source);
+        if self.hides(kind, id) {
             return;
         }
         let live = Live {
@@ -314,7 +322,7 @@ impl Archive {
 
     /// What the compiler found in a build that has ended. Where that cannot be kept, it is not.
     pub(crate) fn keep(&mut self, process: &ProcessName, build: BuildId, findings: &Findings) {
-        if self.is_off() || self.is_doubled(Source::Build(build)) {
+        if self.is_off() || self.hides(LogKind::Builds, build.0) {
             return;
         }
         let Some(folder) = self.folders.get_mut(process) else {
@@ -330,13 +338,16 @@ impl Archive {
 
     /// Where there is what the compiler found in a build.
     pub(crate) fn findings(&self, process: &ProcessName, build: BuildId) -> Option<PathBuf> {
-        self.folders.get(process)?.findings(build.0)
+        let folder = self.folders.get(process)?;
+        folder
+            .findings(build.0)
+            .filter(|_| !self.hides(LogKind::Builds, build.0))
     }
 
     /// The newest build before this one of which it is known what the compiler found.
     pub(crate) fn found_before(&self, process: &ProcessName, build: BuildId) -> Option<BuildId> {
         let before = self.folders.get(process)?.found_before(build.0)?;
-        Some(BuildId(before))
+        (!self.hides(LogKind::Builds, before)).then_some(BuildId(before))
     }
 
     /// Whether there is nothing to be tried yet.

@@ -387,6 +387,7 @@ async fn a_history_that_opens_late_is_not_mixed_with_runs_of_the_same_numbers() 
     let second = next();
     open(&store, run(second), vec![]).await;
     print(&store, run(second), "while it opened\n").await;
+    assert_eq!(found(&store, -1).await.text, "   while it opened\n");
     let third = next();
     open(&store, run(third), vec![]).await;
     print(&store, run(third), "on disk\n").await;
@@ -399,7 +400,7 @@ async fn a_history_that_opens_late_is_not_mixed_with_runs_of_the_same_numbers() 
         [earlier(1), earlier(2), earlier(3), Some("on disk\n".into())]
     );
     let mut texts = Vec::new();
-    for index in 0..4 {
+    for index in 0..3 {
         texts.push(found(&store, index).await.text);
     }
     assert_eq!(
@@ -407,10 +408,19 @@ async fn a_history_that_opens_late_is_not_mixed_with_runs_of_the_same_numbers() 
         [
             "   while it was closed\n",
             "   while it opened\n",
-            "   run 3 of an earlier daemon\n",
             "   on disk\n"
-        ]
+        ],
+        "what earlier daemons have is for the next one: numbers mean one run"
     );
+    let missing = ask(&store, LogKind::Runs, 3, everything()).await;
+    assert!(missing.is_err(), "{missing:?}");
+    drop(store);
+    let next = store_in(&root, Limits::default()).await;
+    assert_eq!(
+        found(&next, 2).await.text,
+        "   run 3 of an earlier daemon\n"
+    );
+    assert_eq!(found(&next, -1).await.text, "   on disk\n");
 }
 
 #[actix::test]

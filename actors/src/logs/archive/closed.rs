@@ -52,8 +52,13 @@ impl Closed {
         let (run, build) = (RunId(archive.last_run()), BuildId(archive.last_build()));
         self.runs.skip_to(run.0);
         self.builds.skip_to(build.0);
-        archive.doubled = Some((run, build));
-        log::info!("{}: history is kept again", self.root.display());
+        archive.hidden = Some((run, build));
+        let earlier = if run.0 + build.0 > 0 {
+            "; what is there of earlier daemons is shown by the next one"
+        } else {
+            ""
+        };
+        log::info!("{}: history is kept again{earlier}", self.root.display());
         Some(archive)
     }
 }
