@@ -34,6 +34,14 @@ pub enum LoadError {
     /// The project's directory is something else.
     #[error("{}: not a directory: name the one that contains {FILE_NAME}", .0.display())]
     NoDirectory(PathBuf),
+    /// It is a link to nothing.
+    #[error("{}: leads to {}, which does not exist", file.display(), target.display())]
+    Dangling {
+        /// The link.
+        file: PathBuf,
+        /// What it says.
+        target: PathBuf,
+    },
     /// There is no file.
     #[error("{}: no such file; one to begin with:\n\n{EXAMPLE}", .0.display())]
     NoFile(PathBuf),
@@ -88,7 +96,13 @@ fn read(file: &Path) -> Result<Vec<u8>, LoadError> {
     };
     // Asked first: to open a pipe is to wait for its writer.
     let metadata = file.metadata().map_err(|cause| match cause.kind() {
-        io::ErrorKind::NotFound => LoadError::NoFile(file.to_owned()),
+        io::ErrorKind::NotFound => match file.read_link() {
+            Ok(target) => LoadError::Dangling {
+                file: file.to_owned(),
+                target,
+            },
+            Err(_) => LoadError::NoFile(file.to_owned()),
+        },
         _ => unreadable(cause),
     })?;
     if !metadata.is_file() {

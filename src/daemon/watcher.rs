@@ -6,9 +6,8 @@
 //! polled.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
-    os::unix::fs::MetadataExt,
     path::{Component, Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -47,15 +46,12 @@ pub(super) struct ConfigWatcher {
     changes: watch::Receiver<Phase>,
     /// When it is read, if it was changed.
     calm_at: Option<Instant>,
-    /// The directories that are watched, and which ones they were then: another one may stand there.
-    watched: BTreeMap<PathBuf, Option<Inode>>,
+    /// The directories that are watched.
+    watched: Vec<PathBuf>,
 }
 
 /// The paths whose changes matter.
 type Targets = BTreeSet<PathBuf>;
-
-/// The device and the number on it.
-type Inode = (u64, u64);
 
 /// What was seen last of who changes the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +72,9 @@ impl ConfigWatcher {
         let wanted = Arc::clone(&targets);
         let told = move |event: notify::Result<Event>| {
             let targets = wanted.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(phase) = event.ok().and_then(|event| seen(&event, &targets)) {
+            let Ok(event) = event else { return };
+            let before = *sender.borrow();
+            if let Some(phase) = seen(&event, &targets, before) {
                 sender.send_replace(phase);
             }
         };
@@ -88,7 +86,7 @@ impl ConfigWatcher {
             watcher,
             changes,
             calm_at: None,
-            watched: BTreeMap::new(),
+            watched: Vec::new(),
         };
         this.follow();
         this
@@ -121,9 +119,10 @@ impl ConfigWatcher {
     /// is read.
     pub(super) fn follow(&mut self) {
         let mut targets = trace(&self.file);
-        let folders: BTreeSet<PathBuf> = targets
+        let folders: Vec<PathBuf> = targets
             .iter()
             .filter_map(|target| target.parent())
+            .filter(|folder| folder.is_dir())
             .map(Path::to_owned)
             .collect();
         // When one of them is moved or goes, that is told of itself.
@@ -132,37 +131,19 @@ impl ConfigWatcher {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
-        let now: BTreeMap<PathBuf, Option<Inode>> = folders
-            .into_iter()
-            .map(|folder| {
-                let inode = inode(&folder);
-                (folder, inode)
-            })
-            .collect();
-        let is_same = |folder: &PathBuf, inode: &Option<Inode>, other: &BTreeMap<_, _>| {
-            inode.is_some() && other.get(folder) == Some(inode)
-        };
-        for (old, inode) in &self.watched {
-            if !is_same(old, inode, &now) {
-                // It may be gone, and its watch with it.
-                let _ = watcher.unwatch(old);
+        // All anew: the kernel lets go of a directory that is removed, and another one may stand in
+        // its place, even with the same inode. What happens meanwhile is read by our caller.
+        for old in self.watched.drain(..) {
+            // It may be gone, and its watch with it.
+            let _ = watcher.unwatch(&old);
+        }
+        for folder in folders {
+            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => self.watched.push(folder),
+                Err(error) => unwatched(&self.file, &error),
             }
         }
-        for (new, inode) in &now {
-            if inode.is_none() || is_same(new, inode, &self.watched) {
-                continue;
-            }
-            if let Err(error) = watcher.watch(new, RecursiveMode::NonRecursive) {
-                unwatched(&self.file, &error);
-            }
-        }
-        self.watched = now;
     }
-}
-
-fn inode(folder: &Path) -> Option<Inode> {
-    let metadata = fs::metadata(folder).ok()?;
-    Some((metadata.dev(), metadata.ino()))
 }
 
 /// The paths on which it depends what `file`, an absolute path, leads to: itself, the links on the
@@ -211,17 +192,29 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// How far somebody is who may have changed one of these. We read the file ourselves, which is told as
-/// well.
-fn seen(event: &Event, targets: &Targets) -> Option<Phase> {
-    let phase = match event.kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Phase::Done,
-        EventKind::Access(_) => return None,
-        EventKind::Modify(ModifyKind::Data(_)) => Phase::Writes,
-        _ => Phase::Done,
-    };
-    let concerns = || event.paths.iter().any(|path| targets.contains(path));
-    (event.need_rescan() || concerns()).then_some(phase)
+/// How far somebody is who may have changed one of these, who was so far `before`. We read the file
+/// ourselves, which is told as well.
+fn seen(event: &Event, targets: &Targets, before: Phase) -> Option<Phase> {
+    let mut own = event.paths.iter().filter(|path| targets.contains(*path));
+    if event.need_rescan() {
+        return Some(Phase::Done);
+    }
+    let path = own.next()?;
+    match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Phase::Done),
+        EventKind::Access(_) => None,
+        EventKind::Modify(ModifyKind::Data(_)) => Some(Phase::Writes),
+        EventKind::Create(_) if is_empty_file(path) => Some(Phase::Writes),
+        // Who changes its mode may not have written all of it.
+        EventKind::Modify(ModifyKind::Metadata(_)) => Some(before),
+        _ => Some(Phase::Done),
+    }
+}
+
+/// Whether somebody has made a file and will write to it. A link to one is complete.
+fn is_empty_file(path: &Path) -> bool {
+    let metadata = path.symlink_metadata();
+    metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
 }
 
 fn unwatched(file: &Path, error: &notify::Error) {
@@ -233,7 +226,11 @@ fn unwatched(file: &Path, error: &notify::Error) {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io::Write as _, os::unix::fs::symlink};
+    use std::{
+        fs,
+        io::Write as _,
+        os::unix::fs::{PermissionsExt as _, symlink},
+    };
 
     use tempfile::TempDir;
     use tokio::time::timeout;
@@ -395,6 +392,42 @@ mod tests {
         fs::create_dir(&project).unwrap();
         tells(&mut watcher).await;
         fs::write(&file, "two").unwrap();
+        tells(&mut watcher).await;
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_is_made_again_is_watched_even_with_the_same_inode() {
+        let parent = tempfile::tempdir().unwrap();
+        let project = parent.path().canonicalize().unwrap().join("project");
+        let file = project.join(".mcp-run");
+        fs::create_dir(&project).unwrap();
+        fs::write(&file, "one").unwrap();
+        let mut watcher = ConfigWatcher::of(&file);
+
+        // File systems like to give a number again that has become free just now.
+        for text in ["two", "three", "four"] {
+            fs::remove_dir_all(&project).unwrap();
+            fs::create_dir(&project).unwrap();
+            fs::write(&file, text).unwrap();
+            tells(&mut watcher).await;
+            fs::write(&file, "edited").unwrap();
+            tells(&mut watcher).await;
+        }
+    }
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn a_new_file_is_waited_for_from_its_making_to_its_end() {
+        let (_project, file) = project();
+        fs::remove_file(&file).unwrap();
+        let mut watcher = ConfigWatcher::of(&file);
+
+        let mut slow = fs::File::create(&file).unwrap();
+        assert!(is_quiet(&mut watcher).await);
+        slow.write_all(b"half").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(is_quiet(&mut watcher).await);
+        drop(slow);
         tells(&mut watcher).await;
     }
 
