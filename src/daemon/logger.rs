@@ -5,9 +5,10 @@
 //! either, a line is its text.
 
 use std::{
+    backtrace::{Backtrace, BacktraceStatus},
     env,
     io::{self, Write},
-    panic,
+    panic, thread,
 };
 
 use bpm_actors::logs::{
@@ -50,7 +51,15 @@ pub(super) fn start(outputs: &Passthrough) {
         });
         // Not through the queue, which may be what panicked.
         panic::set_hook(Box::new(|panic| {
-            let _ = io::stderr().write_all(&journal::complaint(&panic.to_string()));
+            let thread = thread::current();
+            let name = thread.name().unwrap_or("<unnamed>");
+            // Empty but where RUST_BACKTRACE asks for it.
+            let trace = Backtrace::capture();
+            let text = match trace.status() {
+                BacktraceStatus::Captured => format!("thread '{name}' {panic}\n{trace}"),
+                _ => format!("thread '{name}' {panic}"),
+            };
+            let _ = io::stderr().write_all(&journal::complaint(&text));
         }));
     }
     builder.init();

@@ -87,7 +87,10 @@ impl Signals {
             biased;
             _ = self.arrivals.next() => Told::End,
             _ = hangup => match (self.began, Surroundings::now()) {
-                (Surroundings::Terminal, Surroundings::None) => Told::End,
+                (Surroundings::Terminal, Surroundings::None) => {
+                    log::info!("SIGHUP, and the terminal that the daemon was started in is closed");
+                    Told::End
+                }
                 _ => Told::Reload,
             },
         }
