@@ -4,6 +4,7 @@
 //! |---|---|
 //! | process actors | the events of their history, and every change of their state |
 //! | the idle clock | the mode of the whole |
+//! | the daemon's reload | that another configuration holds |
 //!
 //! The newest are kept in a ring. A reader has only his place in the series and asks for what is behind
 //! it, so nothing queues for him, and one who is too slow is told of the gap. Ids rise, over restarts
@@ -174,6 +175,13 @@ impl Events {
         let kind = Kind::Event(EventKind::Mode);
         let at = timestamp(SystemTime::now());
         self.publish(None, at, kind, format!("now {mode}"), Detail::Mode { mode });
+    }
+
+    /// Another configuration holds, or the one that holds is right again.
+    pub fn publish_reload(&self, text: String) {
+        let kind = Kind::Event(EventKind::Reloaded);
+        let at = timestamp(SystemTime::now());
+        self.publish(None, at, kind, text, Detail::Nothing {});
     }
 
     /// Begins to read.

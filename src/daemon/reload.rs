@@ -119,8 +119,11 @@ impl Reloader<'_> {
         }
         match adopted {
             Ok(plan) => {
-                self.tell(&plan, trigger);
+                let news = self.tell(&plan, trigger);
                 self.publish(None);
+                if let Some(news) = news {
+                    self.team.note_reload(news);
+                }
                 Ok(ReloadReport::of(&plan, &self.front.url()))
             }
             Err(why) => {
@@ -153,10 +156,15 @@ impl Reloader<'_> {
 
     /// Binds what the new configuration asks for, beside what the old one has.
     fn prepare(&self, new: &Config) -> Result<Prepared, DaemonError> {
-        if self.front.origin() == Origin::Passed {
-            activation::agree(self.front.port(), new.mcp_port, &new.file)?;
-        }
-        let moves = new.mcp_port != self.config.mcp_port && new.mcp_port != self.front.port();
+        let moves = match self.front.origin() {
+            Origin::Bound => {
+                new.mcp_port != self.config.mcp_port && new.mcp_port != self.front.port()
+            }
+            Origin::Passed => {
+                activation::agree(self.front.port(), new.mcp_port, &new.file)?;
+                false
+            }
+        };
         let listeners = moves.then(|| listen(new)).transpose()?;
         let held = Held::bind_beside(&self.team.stock(), &new.processes, &new.file)?;
         Ok(Prepared { held, listeners })
@@ -175,18 +183,21 @@ impl Reloader<'_> {
         log::info!("to connect Claude Code: {}", self.front.how_to_connect());
     }
 
-    fn tell(&self, plan: &Plan, trigger: Trigger) {
+    /// Tells the log; and what followers are to hear, if it is news to them.
+    fn tell(&self, plan: &Plan, trigger: Trigger) -> Option<String> {
         let was_wrong = self.configured.borrow().error.is_some();
         let file = self.config.file.display();
         for key in &plan.later {
             log::warn!("{file}: {key} takes effect when the daemon is started again");
         }
-        match trigger {
-            _ if !plan.is_empty() => log::info!("{file}: reloaded: {plan}"),
-            Trigger::File if !was_wrong => {}
-            Trigger::File => log::info!("{file}: ok again, nothing changed"),
-            Trigger::Order => log::info!("{file}: reloaded: nothing changed"),
-        }
+        let text = match trigger {
+            _ if !plan.is_empty() => format!("reloaded: {plan}"),
+            _ if was_wrong => "ok again, nothing changed".to_owned(),
+            Trigger::File => return None,
+            Trigger::Order => "reloaded: nothing changed".to_owned(),
+        };
+        log::info!("{file}: {text}");
+        (was_wrong || !plan.is_empty()).then_some(text)
     }
 
     /// The new configuration does not hold. Said once per change.

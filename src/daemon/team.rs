@@ -357,6 +357,11 @@ impl Team {
         });
     }
 
+    /// What the configuration says now holds: who follows looks at the whole again.
+    pub(super) fn note_reload(&self, text: String) {
+        self.ports.events.publish_reload(text);
+    }
+
     /// A new configuration is wrong: the history of every process says so.
     pub(super) fn note_rejected(&self, why: &str) {
         for crew in &self.crews {

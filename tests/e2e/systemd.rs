@@ -467,7 +467,18 @@ fn a_reload_cannot_move_mcp_away_from_the_socket_that_systemd_holds() {
             Err(status)
         }
     });
-    assert_eq!(daemon.port(), port);
+    // What the refusal offers as well.
+    let pid = daemon.process("main")["pid"].clone();
+    config(0, "fourth");
+    eventually("any port", || {
+        let main = daemon.process("main");
+        if main["pid"] == pid {
+            Err(main)
+        } else {
+            Ok(())
+        }
+    });
+    assert_eq!(project.port(), Some(port));
     daemon.stop();
 }
 

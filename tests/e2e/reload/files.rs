@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::symlink};
 use serde_json::{Value, json};
 
 use super::{coloured, events};
-use crate::support::{Daemon, Project};
+use crate::support::{Bpm, Daemon, Project, eventually};
 
 /// A daemon with a red process, its first run, and what saves a colour in some way.
 fn changes_colour(name: &str, save: impl Fn(&Project, &str)) {
@@ -109,6 +109,22 @@ fn a_wrong_file_that_is_put_back_is_no_error_any_more_and_nothing_is_touched() {
     daemon.until_error("no error", Value::is_null);
     daemon.prints("ok again, nothing changed");
     assert_eq!(daemon.process("main")["pid"], red["pid"]);
+    eventually("told to who follows", || {
+        let said = Bpm::says(&project, &["events", "--json"]).stdout;
+        let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+        let told = ["kind", "process", "text"].map(|key| last[key].clone());
+        if told
+            == [
+                json!("reloaded"),
+                Value::Null,
+                json!("ok again, nothing changed"),
+            ]
+        {
+            Ok(())
+        } else {
+            Err(said)
+        }
+    });
 }
 
 #[test]
