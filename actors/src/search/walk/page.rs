@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// How many lines a page has at most, but for the context of its last match.
-const LINES: usize = 2_000;
+const LINES: usize = 1_000;
 /// How many bytes of text, likewise.
-const BYTES: usize = 256 * 1024;
+const BYTES: usize = 64 * 1024;
 /// How many lines a reader is behind when he was moved ahead.
 const BEHIND: u64 = 1_000;
 
