@@ -50,14 +50,16 @@ fn sequence(text: &str) -> Option<usize> {
     bytes.starts_with(b"\x1b").then(|| escape_length(bytes))?
 }
 
-/// Whether a character does something instead of being seen: a control character, or one that changes
-/// the direction of the text, so that it reads as something else.
+/// Whether a character does something instead of being seen: a control character, one that changes the
+/// direction of the text, so that it reads as something else, or one that ends a line or takes no room.
+/// What joins letters and emoji is none of these.
 fn acts(c: char) -> bool {
     let turns = matches!(
         c,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
     );
-    c.is_control() || turns
+    let hides = matches!(c, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
+    c.is_control() || turns || hides
 }
 
 /// JSON whose texts hold nothing that acts on a terminal. It stands for the same value: such characters

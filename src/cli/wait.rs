@@ -9,7 +9,12 @@ use tokio::time::Instant;
 
 use self::goal::{Goal, Verdict};
 use super::{
-    arguments::WaitArguments, code::Code, console::Console, failure::Failure, harmless, link::Link,
+    arguments::WaitArguments,
+    code::Code,
+    console::{Console, reader_gone},
+    failure::Failure,
+    harmless,
+    link::Link,
     names,
 };
 use crate::{
@@ -46,7 +51,12 @@ pub(super) async fn wait(
         Ok(Ok(came))
     } else {
         console.progress(&format!("{name}: waiting for {goal}"));
-        tokio::time::timeout_at(until, watch(&mut link, &goal, &name, console)).await
+        let watched = tokio::time::timeout_at(until, watch(&mut link, &goal, &name, console));
+        tokio::select! {
+            came = watched => came,
+            // Nobody wants to know any more.
+            () = reader_gone() => return Ok(Code::Done),
+        }
     };
     let Ok(came) = came else {
         console.complain(&format!("{name}: {goal} did not come in time"));
