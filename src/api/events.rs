@@ -31,7 +31,7 @@ pub(super) async fn follow(api: web::Data<Api>, request: HttpRequest) -> Answer 
         loop {
             let mut text = String::new();
             let batch = match stretch {
-                Stretch::Endless => Some(reader.next().await),
+                Stretch::Endless | Stretch::Ending => Some(reader.next().await),
                 Stretch::Past => reader.next().now_or_never(),
             };
             let Some(batch) = batch else {

@@ -42,9 +42,11 @@ const MOST_CONTEXT: usize = 100;
 pub(super) async fn read(api: web::Data<Api>, request: HttpRequest) -> Answer {
     let (question, reach) = asked(Parameters::of(&request)?, SystemTime::now())?;
     let place = api.streams.place()?;
+    let is_one = matches!(question.which, Which::Number(_));
     let (mut reader, lost) = follow(&api.service, question, reach).await?;
     let stretch = match reach {
         Reach::Kept => Stretch::Past,
+        Reach::Later if is_one => Stretch::Ending,
         Reach::Later => Stretch::Endless,
     };
     let answer = api

@@ -29,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BEAT: Duration = Duration::from_secs(15);
 /// How many answers may go on at the same time: connections are left for orders.
 const MOST_STREAMS: usize = 200;
+/// How long an answer goes on after the end of the daemon has come: what was said last is there, and
+/// need only be written.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// Whoever may write answers that go on.
 #[derive(Debug)]
@@ -64,7 +67,10 @@ pub(super) const NDJSON: Format = Format {
 pub(super) enum Stretch {
     /// It goes on with what happens, until the daemon ends or is asked elsewhere.
     Endless,
-    /// It ends with what there is. It never ends earlier of its own accord: that would look whole.
+    /// It goes on with what happens until that has an end of its own. It never ends earlier of its own
+    /// accord: that would look whole.
+    Ending,
+    /// It ends with what there is, and never earlier either.
     Past,
 }
 
@@ -129,10 +135,17 @@ impl Streams {
         let shutdown = self.shutdown.clone();
         let write = write(Pen(pen));
         actix_web::rt::spawn(async move {
+            let mut write = std::pin::pin!(write);
             let written = tokio::select! {
-                written = write => written,
+                written = &mut write => written,
                 () = reader.closed() => Ok(()),
-                () = shutdown.cancelled(), if stretch == Stretch::Endless => Ok(()),
+                () = shutdown.cancelled(), if stretch != Stretch::Past => {
+                    match (timeout(LAST_WORDS, write).await, stretch) {
+                        (Ok(written), _) => written,
+                        (Err(_), Stretch::Endless) => Ok(()),
+                        (Err(_), _) => Err(Gone::Source),
+                    }
+                }
             };
             drop(place);
             // One who hung up has closed the connection already.
@@ -212,10 +225,14 @@ mod tests {
             pen.write("b").await
         });
         assert_eq!(written.await, "ab");
-        let written = answer(&streams, &NDJSON, Stretch::Endless, |_pen| {
-            std::future::pending()
-        });
-        assert_eq!(written.await, "");
+        for stretch in [Stretch::Endless, Stretch::Ending] {
+            let written = answer(&streams, &NDJSON, stretch, |pen| async move {
+                pen.write("last").await?;
+                pen.write("words").await?;
+                std::future::pending().await
+            });
+            assert_eq!(written.await, "lastwords");
+        }
     }
 
     #[tokio::test(start_paused = true)]

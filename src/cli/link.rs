@@ -51,20 +51,6 @@ impl Link {
         &self.client
     }
 
-    /// Asks the one that runs now, which may be another one than before.
-    ///
-    /// # Errors
-    /// When it does not run, or does not answer.
-    pub(super) async fn once_more<T>(
-        &mut self,
-        ask: impl AsyncFnOnce(&Client) -> Result<T, ClientError>,
-    ) -> Result<T, Failure> {
-        let client = Client::new(self.look()?);
-        let answer = ask(&client).await?;
-        self.client = client;
-        Ok(answer)
-    }
-
     /// Looks for it, which went away, until it answers again; says once that it does.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use super::{
     link::Link,
     names,
 };
-use crate::client::{ClientError, LogFilter, LogItem, LogItems};
+use crate::client::{ClientError, LogItem, LogItems};
 
 /// Shows what processes printed and, with `--follow`, what they print.
 ///
@@ -40,10 +40,7 @@ pub(super) async fn logs(
     let mut printer = Printer::new(arguments, &names);
     let mut gone = std::pin::pin!(reader_gone());
     let mut items = link.client().logs(&filter).await?;
-    // Whether that was asked for behind the end of an answer.
-    let mut is_rest = false;
     loop {
-        let before = place.clone();
         let ended = tokio::select! {
             () = &mut gone => return Ok(Code::Done),
             ended = pass_on(&mut items, &mut place, &mut printer, console) => ended?,
@@ -60,45 +57,24 @@ pub(super) async fn logs(
                 console.flush()?;
                 return Err(error.into());
             }
-            // All that the run printed, or the daemon ended, or serves elsewhere.
+            // A connection that breaks does not look like that.
             (None, Some(run)) => {
-                let rest = if is_rest && before == place {
-                    None
-                } else {
-                    rest(&mut link, &place.resume(&filter)).await?
-                };
-                let Some(rest) = rest else {
-                    console.flush()?;
-                    if !arguments.json {
-                        let what = if arguments.build { "build" } else { "run" };
-                        console.note(&format!("-- {what} {run} is over"));
-                    }
-                    return Ok(Code::Done);
-                };
-                (items, is_rest) = (rest, true);
+                console.flush()?;
+                if !arguments.json {
+                    let what = if arguments.build { "build" } else { "run" };
+                    console.note(&format!("-- {what} {run} is over"));
+                }
+                return Ok(Code::Done);
             }
             // The daemon went away.
             (Some(_) | None, _) => {
                 let resumed = place.resume(&filter);
-                is_rest = false;
                 items = tokio::select! {
                     () = &mut gone => return Ok(Code::Done),
                     items = link.again(console, async |client| client.logs(&resumed).await) => items?,
                 };
             }
         }
-    }
-}
-
-/// What is behind the end of an answer, if the daemon still serves: with it its runs have ended.
-async fn rest(link: &mut Link, question: &LogFilter) -> Result<Option<LogItems>, Failure> {
-    match link
-        .once_more(async |client| client.logs(question).await)
-        .await
-    {
-        Ok(items) => Ok(Some(items)),
-        Err(failure) if failure.code() == Code::NotRunning => Ok(None),
-        Err(failure) => Err(failure),
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Printer {
     /// Where matches have neighbours: what the next line must be to belong to the same ones.
     expected: Option<(u64, u64)>,
     has_context: bool,
+    /// What the lines are of.
+    unit: &'static str,
     /// One line, made anew for each.
     text: String,
 }
@@ -56,6 +58,7 @@ impl Printer {
             expected: None,
             // Lines of several processes lie between each other anyway.
             has_context: arguments.context.is_some_and(|lines| lines > 0) && names.len() == 1,
+            unit: if arguments.build { "build" } else { "run" },
             text: String::new(),
         }
     }
@@ -108,7 +111,7 @@ impl Printer {
                 known => console.line(&crate::cli::json(known)),
             };
         }
-        if let Some(text) = said(notice) {
+        if let Some(text) = said(notice, self.unit) {
             // In its place, where both go to one terminal.
             console.flush()?;
             console.note(&text);
@@ -123,7 +126,7 @@ fn column(names: &[String]) -> Option<usize> {
     longest.filter(|_| names.len() > 1)
 }
 
-fn said(notice: &Notice) -> Option<String> {
+fn said(notice: &Notice, unit: &str) -> Option<String> {
     let lines = |lines: &Option<u64>| {
         lines.map_or_else(|| "lines".to_owned(), |it| count(it, "line", "lines"))
     };
@@ -141,7 +144,7 @@ fn said(notice: &Notice) -> Option<String> {
             of(process),
             lines(missing)
         ),
-        Notice::RunChanged { process, run } => format!("-- {process}: {run} begins"),
+        Notice::RunChanged { process, run } => format!("-- {process}: {unit} {run} begins"),
         Notice::Dropped {
             process,
             lines: missing,
@@ -184,8 +187,8 @@ mod tests {
                 "-- lines missing here: not kept any more",
             ),
         ] {
-            assert_eq!(said(&notice).as_deref(), Some(text));
+            assert_eq!(said(&notice, "run").as_deref(), Some(text));
         }
-        assert_eq!(said(&Notice::Other), None);
+        assert_eq!(said(&Notice::Other, "run"), None);
     }
 }

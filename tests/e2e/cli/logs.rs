@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::restarted;
 use crate::support::{
-    Bpm, Project,
+    Bpm, Project, free_port,
     project::{RUST, lives, shell},
 };
 
@@ -169,6 +169,47 @@ fn a_reader_who_has_enough_ends_it_quietly() {
         (said.stdout.as_str(), said.stderr.as_str()),
         ("1\nended 0\n", "")
     );
+}
+
+#[test]
+fn who_follows_one_run_gets_its_last_words_at_the_end_of_the_daemon() {
+    let project = Project::new("cli-logs-last");
+    project.config(&shell(
+        "main",
+        "trap 'echo last words; exit' TERM; echo start; while :; do sleep 0.01; done",
+    ));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let logs = Bpm::start(&project, &["logs", "-f", "--run", "1"]);
+    logs.prints("start\n");
+    daemon.stop();
+    let said = logs.ends();
+    assert_eq!((said.code, said.stderr.as_str()), (0, "-- run 1 is over\n"));
+    // The shell may say in addition what ended its own children.
+    assert!(said.stdout.contains("\nlast words\n"), "{said:?}");
+}
+
+#[test]
+fn who_follows_one_run_goes_on_where_mcp_moves_to_another_port() {
+    let project = Project::new("cli-logs-moved");
+    let process = shell(
+        "main",
+        "echo start; until [ -e end ]; do sleep 0.01; done; echo last; exec sleep 1000",
+    );
+    project.config(&process);
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let logs = Bpm::start(&project, &["logs", "-f", "--run", "1"]);
+    logs.prints("start\n");
+    let port = free_port();
+    project.file(".mcp-run", &format!("mcp_port = {port}\n{process}"));
+    logs.notes("reconnecting");
+    project.file("end", "");
+    logs.prints("last\n");
+    daemon.stop();
+    let said = logs.ends();
+    assert_eq!((said.code, said.stdout.as_str()), (0, "start\nlast\n"));
+    assert!(said.stderr.ends_with("-- run 1 is over\n"), "{said:?}");
 }
 
 #[test]
