@@ -68,13 +68,18 @@ impl Conn {
                     task.abort();
                 }
             }
-            Wish::Follow { feed, topic, after } => {
+            Wish::Follow {
+                feed,
+                topic,
+                after,
+                reach,
+            } => {
                 self.feeds.retain(|_, task| !task.is_finished());
                 let Some(client) = self.client() else {
                     return;
                 };
                 let inbox = self.inbox.clone();
-                let task = tokio::spawn(log::follow(client, inbox, feed, topic, after));
+                let task = tokio::spawn(log::follow(client, inbox, feed, topic, after, reach));
                 self.feeds.insert(feed, task.abort_handle());
             }
             Wish::Older { topic, before } => {

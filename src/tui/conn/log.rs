@@ -10,7 +10,7 @@ use super::translate;
 use crate::{
     client::{Client, ClientError, LogFilter, LogItem, LogKind, LogLine},
     tui::state::{
-        feed::{FeedId, Kind, Line, Place, Scope, Topic},
+        feed::{FeedId, Kind, Line, Place, Reach, Scope, Topic},
         ring::Ring,
         search::ignores_case,
         wish::{Before, Message, Resume},
@@ -31,20 +31,32 @@ const OLDER_BYTES: usize = Ring::LIMIT / 2;
 /// How many errors of a build are looked for.
 const ERRORS: usize = 50;
 
-/// Reads what is printed until the connection is gone.
+/// Reads what is printed, until the connection is gone where it reads what comes later.
 pub(super) async fn follow(
     client: Client,
     inbox: mpsc::Sender<Message>,
     feed: FeedId,
     topic: Topic,
     after: Option<Resume>,
+    reach: Reach,
 ) {
-    let why = match try_follow(&client, &inbox, feed, &topic, after).await {
-        Ok(()) => "the stream has ended".to_owned(),
-        Err(error) => error.to_string(),
+    let result = try_follow(&client, &inbox, feed, &topic, after, reach).await;
+    let has_all = match &result {
+        Ok(()) => true,
+        // Numbers that the daemon has not come to: it keeps no history and has begun anew. Whoever
+        // follows is told so.
+        Err(error @ ClientError::Refused { .. }) => !error.may_pass(),
+        Err(_) => false,
+    };
+    let end = if has_all && reach == Reach::Kept {
+        Message::CaughtUp(feed)
+    } else {
+        let why = result.err().map(|error| error.to_string());
+        let why = why.unwrap_or_else(|| "the stream has ended".to_owned());
+        Message::FeedEnded { feed, why }
     };
     // Nobody listens when the screen is gone.
-    let _ = inbox.send(Message::FeedEnded { feed, why }).await;
+    let _ = inbox.send(end).await;
 }
 
 async fn try_follow(
@@ -53,6 +65,7 @@ async fn try_follow(
     feed: FeedId,
     topic: &Topic,
     after: Option<Resume>,
+    reach: Reach,
 ) -> Result<(), ClientError> {
     let filter = LogFilter {
         tail: after.is_none().then_some(FIRST),
@@ -61,7 +74,7 @@ async fn try_follow(
             .filter(|_| topic.scope == Scope::All)
             .map(|it| it.since.to_string()),
         after_cursor: after.map(|it| it.cursor),
-        follow: true,
+        follow: reach == Reach::Later,
         ..about(topic)
     };
     let mut names = translate::Names::default();

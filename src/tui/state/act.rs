@@ -36,7 +36,7 @@ impl State {
             Action::PageUp => return self.page(Way::Up),
             Action::PageDown => return self.page(Way::Down),
             Action::Top => return self.go_to_top(),
-            Action::Bottom => self.go_to_bottom(),
+            Action::Bottom => return self.go_to_bottom(),
             Action::Left => self.sideways(Way::Up),
             Action::Right => self.sideways(Way::Down),
             Action::Refresh => return vec![Wish::Refresh],
@@ -49,11 +49,7 @@ impl State {
                 };
                 return self.order(order, now);
             }
-            Action::Clear => {
-                if let Some(pane) = self.pane_mut() {
-                    pane.clear();
-                }
-            }
+            Action::Clear => return self.clear(),
             Action::BuildOrOutput => {
                 self.kind = match self.kind {
                     Kind::Run => Kind::Build,

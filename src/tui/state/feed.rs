@@ -67,6 +67,15 @@ impl Topic {
     }
 }
 
+/// How far a subscription reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// What there is; then it says so and ends.
+    Kept,
+    /// That, and what is printed from then on.
+    Later,
+}
+
 /// One subscription. A message of one that was given up has an id that nobody knows any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FeedId(pub u64);

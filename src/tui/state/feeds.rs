@@ -54,8 +54,19 @@ impl Feeds {
 
     /// The subscriptions are gone with the connection.
     pub fn cut(&mut self) {
-        self.open.clear();
+        for topic in std::mem::take(&mut self.open).into_values() {
+            self.falls_behind(&topic);
+        }
         self.resting.clear();
+    }
+
+    /// A subscription has read all that there was; another one goes on from there.
+    pub fn caught_up(&mut self, feed: FeedId) {
+        if let Some(topic) = self.open.remove(&feed)
+            && let Some(pane) = self.pane_mut(&topic)
+        {
+            pane.caught_up();
+        }
     }
 
     /// A subscription ended by itself.
@@ -65,6 +76,7 @@ impl Feeds {
         };
         if let Some(pane) = self.pane_mut(&topic) {
             pane.trouble = Some(why);
+            pane.falls_behind();
         }
         self.resting.insert(topic, now + Self::REST);
     }
@@ -74,7 +86,14 @@ impl Feeds {
         let (feed, _) = self.open.iter().find(|(_, open)| *open == topic)?;
         let feed = *feed;
         self.open.remove(&feed);
+        self.falls_behind(topic);
         Some(Wish::Unfollow(feed))
+    }
+
+    fn falls_behind(&mut self, topic: &Topic) {
+        if let Some(pane) = self.pane_mut(topic) {
+            pane.falls_behind();
+        }
     }
 
     /// Opens and closes subscriptions so that these topics are read.
@@ -110,15 +129,25 @@ impl Feeds {
             .cloned()
             .collect();
         for feed in &surplus {
-            self.open.remove(feed);
+            if let Some(topic) = self.open.remove(feed) {
+                self.falls_behind(&topic);
+            }
         }
         let mut wishes: Vec<Wish> = surplus.into_iter().map(Wish::Unfollow).collect();
         for topic in missing {
             self.last_id += 1;
             let feed = FeedId(self.last_id);
-            let after = self.pane(&topic).and_then(Pane::resume);
+            let Some(pane) = self.pane_mut(&topic) else {
+                continue;
+            };
+            let (after, reach) = (pane.resume(), pane.begins());
             self.open.insert(feed, topic.clone());
-            wishes.push(Wish::Follow { feed, topic, after });
+            wishes.push(Wish::Follow {
+                feed,
+                topic,
+                after,
+                reach,
+            });
         }
         wishes
     }

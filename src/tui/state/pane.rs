@@ -1,9 +1,11 @@
 //! One view of the output: its lines, where it is scrolled to, what is selected in it.
 
+mod moves;
+
 use std::{rc::Rc, sync::Arc};
 
 use super::{
-    feed::{Item, Line, Scope, Topic},
+    feed::{Item, Line, Reach, Scope, Topic},
     laid::{LaidLines, Matches},
     ring::{Entry, Ring},
     search::Search,
@@ -94,6 +96,10 @@ pub struct Pane {
     pub trouble: Option<String>,
     /// Whether anything, be it nothing, has arrived.
     pub heard: bool,
+    /// Whether the last line that is there is the last that was printed, but for what is on its way.
+    has_all: bool,
+    /// Whether lines are only read to know where the next ones begin.
+    skipping: bool,
     /// The lines that were looked at.
     pub laid: LaidLines,
 }
@@ -111,6 +117,8 @@ impl Pane {
             selection: None,
             trouble: None,
             heard: false,
+            has_all: false,
+            skipping: false,
             laid: LaidLines::default(),
         }
     }
@@ -121,6 +129,10 @@ impl Pane {
         self.trouble = None;
         for item in items {
             self.ring.push(item);
+        }
+        if self.skipping {
+            self.ring.clear();
+            self.beginning = Beginning::Unknown;
         }
         // Whoever reads further up keeps what he reads: no more is asked for until he goes on.
         if self.scroll == Scroll::Follow && self.ring.is_full() {
@@ -141,7 +153,14 @@ impl Pane {
 
     /// Drops all lines; those that come are shown, and those before can be read again.
     pub fn clear(&mut self) {
-        self.ring.clear();
+        if self.has_all() {
+            self.ring.clear();
+        } else {
+            // What lies between the window and the end is not shown either.
+            self.ring.forget();
+            self.heard = false;
+            self.skipping = true;
+        }
         self.selection = None;
         self.beginning = Beginning::Unknown;
         self.scroll = Scroll::Follow;
@@ -171,6 +190,36 @@ impl Pane {
     #[must_use]
     pub fn takes_more(&self) -> bool {
         self.scroll == Scroll::Follow || !self.ring.is_full()
+    }
+
+    /// Whether its end is the end of what was printed, so that whoever goes on down follows.
+    #[must_use]
+    pub fn has_all(&self) -> bool {
+        self.scroll == Scroll::Follow && !self.skipping || self.has_all
+    }
+
+    /// A subscription that fills it begins: how far it is to read. Whoever follows runs along; for
+    /// whoever reads further up it must be known when all is there.
+    pub fn begins(&mut self) -> Reach {
+        let runs_along = self.scroll == Scroll::Follow || self.ring.last().is_empty();
+        self.has_all |= runs_along && !self.skipping;
+        if self.has_all {
+            Reach::Later
+        } else {
+            Reach::Kept
+        }
+    }
+
+    /// All is there that was printed.
+    pub fn caught_up(&mut self) {
+        self.skipping = false;
+        // A full one will not be read on.
+        self.has_all = self.takes_more();
+    }
+
+    /// It is read no more: what is printed from now on is missing.
+    pub fn falls_behind(&mut self) {
+        self.has_all = false;
     }
 
     /// Where reading goes on.
@@ -214,143 +263,6 @@ impl Pane {
             Entry::Line(line) => Some((self.ring.id(entry)?, &line.text)),
             Entry::Notice(_) => None,
         }
-    }
-
-    /// The rows on the screen, from the top.
-    #[must_use]
-    pub fn visible(&self, lens: Lens) -> Vec<RowId> {
-        let top = self.top(lens);
-        let mut shown = Vec::with_capacity(lens.rows);
-        let mut skipped = top.row;
-        for entry in top.entry..self.ring.end() {
-            let height = self.height(entry, lens);
-            let room = lens.rows - shown.len();
-            let rows = (skipped..height).take(room);
-            shown.extend(rows.map(|row| RowId { entry, row }));
-            skipped = 0;
-            if shown.len() >= lens.rows {
-                break;
-            }
-        }
-        shown
-    }
-
-    /// The topmost row on the screen.
-    #[must_use]
-    pub fn top(&self, lens: Lens) -> RowId {
-        let lowest = self.lowest_top(lens);
-        match self.scroll {
-            Scroll::Follow => lowest,
-            Scroll::At(row) => {
-                let first = RowId {
-                    entry: self.ring.first(),
-                    row: 0,
-                };
-                row.max(first).min(lowest)
-            }
-        }
-    }
-
-    /// Scrolls up; at the top it stays.
-    pub fn up(&mut self, rows: usize, lens: Lens) {
-        let top = self.top(lens);
-        let higher = self.above(top, rows, lens);
-        if higher != top {
-            self.scroll = Scroll::At(higher);
-        }
-    }
-
-    /// Scrolls down; at the end it follows.
-    pub fn down(&mut self, rows: usize, lens: Lens) {
-        let lowest = self.lowest_top(lens);
-        let mut top = self.top(lens);
-        let mut rows = rows;
-        while top < lowest && rows > 0 {
-            let rest = self.height(top.entry, lens).saturating_sub(top.row + 1);
-            if rows <= rest {
-                top.row += rows;
-                break;
-            }
-            rows -= rest + 1;
-            top = RowId {
-                entry: top.entry + 1,
-                row: 0,
-            };
-        }
-        self.scroll = if top >= lowest {
-            Scroll::Follow
-        } else {
-            Scroll::At(top)
-        };
-    }
-
-    /// Scrolls to the first line that is there.
-    pub fn to_top(&mut self, lens: Lens) {
-        // Not by way of all the lines in between: how high each is does not matter.
-        if !self.is_at_top(lens) {
-            self.scroll = Scroll::At(RowId {
-                entry: self.ring.first(),
-                row: 0,
-            });
-        }
-    }
-
-    /// Goes to the end and follows.
-    pub fn to_end(&mut self) {
-        if self.scroll != Scroll::Follow && self.ring.is_full() {
-            // What was printed meanwhile was not taken; what is at the end is fetched afresh.
-            self.ring.forget();
-            self.beginning = Beginning::Unknown;
-            self.heard = false;
-        }
-        self.scroll = Scroll::Follow;
-    }
-
-    /// Scrolls as little as possible so that an entry is on the screen.
-    pub fn reveal(&mut self, entry: i64, lens: Lens) {
-        let visible = self.visible(lens);
-        if visible.iter().any(|row| row.entry == entry) {
-            // It stays where it is, also when lines arrive.
-            self.scroll = Scroll::At(self.top(lens));
-            return;
-        }
-        let row = RowId { entry, row: 0 };
-        self.scroll = Scroll::At(self.above(row, lens.rows / 2, lens));
-    }
-
-    /// Whether the first line that is there is on the screen.
-    #[must_use]
-    pub fn is_at_top(&self, lens: Lens) -> bool {
-        let top = self.top(lens);
-        top.entry <= self.ring.first() && top.row == 0
-    }
-
-    /// The topmost row when the end is on the screen.
-    fn lowest_top(&self, lens: Lens) -> RowId {
-        let end = RowId {
-            entry: self.ring.end(),
-            row: 0,
-        };
-        self.above(end, lens.rows, lens)
-    }
-
-    fn above(&self, from: RowId, rows: usize, lens: Lens) -> RowId {
-        let mut at = from;
-        let mut rows = rows;
-        while rows > 0 {
-            if at.row >= rows {
-                at.row -= rows;
-                break;
-            }
-            if at.entry <= self.ring.first() {
-                at.row = 0;
-                break;
-            }
-            rows -= at.row + 1;
-            at.entry -= 1;
-            at.row = self.height(at.entry, lens).saturating_sub(1);
-        }
-        at
     }
 }
 

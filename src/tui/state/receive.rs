@@ -32,6 +32,7 @@ impl State {
                     pane.receive(items);
                 }
             }
+            Message::CaughtUp(feed) => self.feeds.caught_up(feed),
             Message::FeedEnded { feed, why } => self.feeds.ended(feed, why, now),
             Message::Older {
                 topic,

@@ -70,7 +70,9 @@ impl Sample {
     /// What is followed since the last message.
     pub(crate) fn followed(&self) -> Vec<(FeedId, Topic, Option<Resume>)> {
         let follow = |wish: &Wish| match wish {
-            Wish::Follow { feed, topic, after } => Some((*feed, topic.clone(), after.clone())),
+            Wish::Follow {
+                feed, topic, after, ..
+            } => Some((*feed, topic.clone(), after.clone())),
             _ => None,
         };
         self.wishes.iter().filter_map(follow).collect()

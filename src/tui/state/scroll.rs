@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Open, State, Wish,
     layout::{Panel, inner},
-    pane::{Beginning, Lens, LongLines, Pane},
+    pane::{Beginning, Lens, LongLines, Pane, Scroll},
     ring::Ring,
     search::Way,
 };
@@ -66,9 +66,10 @@ impl State {
         self.load_older(lens)
     }
 
-    pub(super) fn go_to_bottom(&mut self) {
+    pub(super) fn go_to_bottom(&mut self) -> Vec<Wish> {
         if let Open::Help(_) = self.open {
-            return self.scroll_help(Way::Down, usize::MAX);
+            self.scroll_help(Way::Down, usize::MAX);
+            return Vec::new();
         }
         match self.focus {
             Panel::Server | Panel::Details => {
@@ -76,11 +77,43 @@ impl State {
                 self.scrolled.insert(self.focus, last);
             }
             Panel::Processes | Panel::Output => {
-                if let Some(pane) = self.pane_mut() {
-                    pane.to_end();
-                }
+                return self.follow_the_end();
             }
         }
+        Vec::new()
+    }
+
+    /// Empties the panel.
+    pub(super) fn clear(&mut self) -> Vec<Wish> {
+        let Some(topic) = self.topic() else {
+            return Vec::new();
+        };
+        let Some(pane) = self.feeds.pane_mut(&topic) else {
+            return Vec::new();
+        };
+        let had_all = pane.has_all();
+        pane.clear();
+        if had_all {
+            return Vec::new();
+        }
+        self.feeds.give_up(&topic).into_iter().collect()
+    }
+
+    fn follow_the_end(&mut self) -> Vec<Wish> {
+        let is_up = self.link.is_up();
+        let Some(topic) = self.topic() else {
+            return Vec::new();
+        };
+        let Some(pane) = self.feeds.pane_mut(&topic) else {
+            return Vec::new();
+        };
+        if pane.scroll == Scroll::Follow || pane.has_all() || !is_up {
+            // Without the daemon there is nothing but what is here.
+            pane.to_end();
+            return Vec::new();
+        }
+        pane.to_far_end();
+        self.feeds.give_up(&topic).into_iter().collect()
     }
 
     pub(super) fn sideways(&mut self, way: Way) {

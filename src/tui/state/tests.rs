@@ -1,6 +1,7 @@
 //! A message comes in, wishes come out.
 
 mod lines;
+mod window;
 
 use std::time::Duration;
 

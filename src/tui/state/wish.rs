@@ -6,7 +6,7 @@ use bpm_actors::report::RestartReport;
 use jiff::Timestamp;
 
 use super::{
-    feed::{FeedId, Item, Line, Place, Topic},
+    feed::{FeedId, Item, Line, Place, Reach, Topic},
     link::Link,
     usage::Measure,
 };
@@ -26,7 +26,7 @@ pub enum Wish {
         /// Which.
         order: Order,
     },
-    /// Read lines and go on reading.
+    /// Read lines.
     Follow {
         /// What to call it.
         feed: FeedId,
@@ -34,6 +34,8 @@ pub enum Wish {
         topic: Topic,
         /// Only behind this place; without it, some of the last lines come first.
         after: Option<Resume>,
+        /// How far.
+        reach: Reach,
     },
     /// Read no more of it.
     Unfollow(FeedId),
@@ -107,6 +109,8 @@ pub enum Message {
         /// Which.
         items: Vec<Item>,
     },
+    /// A subscription has read all that there is, and ended.
+    CaughtUp(FeedId),
     /// A subscription ended.
     FeedEnded {
         /// Which.

@@ -106,7 +106,7 @@ fn position(state: &State) -> Line<'static> {
             let shown = pane.visible(state.lens());
             let last = shown.last().map_or(0, |row| row.entry);
             let below = pane.ring.end() - 1 - last;
-            let more = if pane.takes_more() { "" } else { "+" };
+            let more = if pane.has_all() { "" } else { "+" };
             Line::styled(
                 format!(" {below}{more} below, G follows "),
                 WARNING.patch(STRONG),

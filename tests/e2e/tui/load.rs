@@ -183,3 +183,58 @@ fn ticks(pid: u32) -> f64 {
         .collect();
     numbers[11] + numbers[12]
 }
+
+/// More lines than a window holds.
+#[test]
+fn on_the_way_down_nothing_is_skipped_where_the_window_ends_and_clear_leaves_nothing_of_it() {
+    const LINES: u64 = 90_000;
+    let project = Project::new("tui-window");
+    let script = format!(
+        "seq -f 'line %.0f of many' 1 {LINES}; \
+         while [ ! -e go ]; do sleep 0.05; done; echo a fresh one; exec sleep 1000"
+    );
+    project.config(&shell("main", &script));
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let terminal = Terminal::start(&project, 100, 200);
+    terminal.shows("line 90000 of many");
+    let number = regex::Regex::new(r"line (\d+) of many").unwrap();
+    let numbers = |screen: &str| -> Vec<u64> {
+        let found = number.captures_iter(screen);
+        found.map(|it| it[1].parse().unwrap()).collect()
+    };
+    // Until the window has left its end.
+    let go_far_up = || {
+        eventually("far above", || {
+            terminal.press(&["g"; 5]);
+            match numbers(&terminal.screen()) {
+                shown if shown.first().is_some_and(|it| *it < 30_000) => Ok(()),
+                shown => Err(shown.first().copied()),
+            }
+        });
+    };
+    go_far_up();
+    terminal.press(&["c"]);
+    terminal.shows("cleared");
+    project.file("go", "");
+    let screen = terminal.shows("a fresh one");
+    assert_eq!(numbers(&screen), [0_u64; 0]);
+    terminal.press(&["PPage"]);
+    terminal.shows("line 90000 of many");
+    go_far_up();
+    let mut last = *numbers(&terminal.shows("G follows")).last().unwrap();
+    let begun = last;
+    while last < LINES {
+        terminal.press(&["NPage"; 20]);
+        let screen = terminal.until("further down", |screen| {
+            numbers(screen).last().is_some_and(|now| *now > last)
+        });
+        let shown = numbers(&screen);
+        let pages = (shown[0] - last.min(shown[0])) / u64::try_from(shown.len()).unwrap();
+        assert!(pages < 20, "{last} to {}", shown[0]);
+        last = *shown.last().unwrap();
+    }
+    assert!(begun < 30_000);
+    terminal.press(&["NPage"]);
+    terminal.shows("following");
+}
