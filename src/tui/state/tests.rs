@@ -1,6 +1,7 @@
 //! A message comes in, wishes come out.
 
 mod lines;
+mod matches;
 mod window;
 
 use std::time::Duration;

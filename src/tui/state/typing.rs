@@ -91,7 +91,7 @@ impl State {
         };
         if let Some(found) = search.next(pane, from, way) {
             search.found(topic, found);
-            pane.reveal(found, lens);
+            pane.reveal(found, search, lens);
         } else {
             let text = format!("nothing matches {}", search.text);
             self.messages.say(now, Tone::Warning, text);

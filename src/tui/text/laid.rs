@@ -42,6 +42,15 @@ impl Laid {
         row_cells(&self.decoded.text, self.columns, &self.starts, row)
     }
 
+    /// The row and the column where the cell stands that has this byte of the text.
+    #[must_use]
+    pub fn place(&self, at: usize) -> (usize, usize) {
+        let row = self.starts.partition_point(|start| start.at <= at);
+        let row = row.saturating_sub(1);
+        let before = self.row(row).take_while(|cell| cell.at <= at);
+        (row, before.last().map_or(0, |cell| cell.column))
+    }
+
     /// What it costs, roughly, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -62,6 +71,19 @@ mod tests {
         let row = |row| -> String { laid.row(row).map(|cell| cell.symbol).collect() };
         assert_eq!(laid.height(), 4);
         assert_eq!([row(0), row(1), row(2), row(3)], ["ab", " ", "c日", "本"]);
+    }
+
+    #[test]
+    fn the_place_of_a_byte_is_that_of_its_cell() {
+        let laid = Laid::new("ab\tc日本", 4);
+        let place = |text: &str| laid.place(laid.decoded.text.find(text).unwrap());
+        assert_eq!(
+            [place("b"), place("c"), place("日")],
+            [(0, 1), (2, 0), (2, 1)]
+        );
+        assert_eq!(laid.place(laid.decoded.text.len() - 1), (3, 0));
+        let laid = Laid::new("a日\tb", usize::MAX);
+        assert_eq!(laid.place(laid.decoded.text.find('b').unwrap()), (0, 8));
     }
 
     #[test]

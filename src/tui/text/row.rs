@@ -60,7 +60,7 @@ pub fn rows(text: &str, columns: usize) -> Vec<Row<'_>> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Start {
     /// At which byte.
-    at: usize,
+    pub(super) at: usize,
     /// In which column, if all stood in one row.
     column: usize,
 }

@@ -1,7 +1,7 @@
 //! Where a pane stands, and how it is moved.
 
-use super::{Beginning, Lens, Pane, RowId, Scroll};
-use crate::tui::state::ring::Ring;
+use super::{Beginning, Lens, LongLines, Pane, RowId, Scroll};
+use crate::tui::state::{ring::Ring, search::Search};
 
 impl Pane {
     /// The rows on the screen, from the top.
@@ -107,16 +107,27 @@ impl Pane {
         self.scroll = Scroll::Follow;
     }
 
-    /// Scrolls as little as possible so that an entry is on the screen.
-    pub fn reveal(&mut self, entry: i64, lens: Lens) {
-        let visible = self.visible(lens);
-        if visible.iter().any(|row| row.entry == entry) {
+    /// Scrolls as little as possible so that the first match in an entry is on the screen.
+    pub fn reveal(&mut self, entry: i64, search: &Search, lens: Lens) {
+        let matches = self.matches(entry, lens, search);
+        let at = matches.and_then(|it| it.first().map(|it| it.start));
+        let place = self.laid(entry, lens).zip(at);
+        let (row, column) = place.map_or((0, 0), |(laid, at)| laid.place(at));
+        let row = RowId { entry, row };
+        self.scroll = Scroll::At(if self.visible(lens).contains(&row) {
             // It stays where it is, also when lines arrive.
-            self.scroll = Scroll::At(self.top(lens));
-            return;
+            self.top(lens)
+        } else {
+            self.above(row, lens.rows / 2, lens)
+        });
+        let is_seen = (self.sideways..self.sideways.saturating_add(lens.columns)).contains(&column);
+        if lens.long_lines == LongLines::Cut && !is_seen {
+            self.sideways = if column < lens.columns {
+                0
+            } else {
+                column - lens.columns / 2
+            };
         }
-        let row = RowId { entry, row: 0 };
-        self.scroll = Scroll::At(self.above(row, lens.rows / 2, lens));
     }
 
     /// Whether the first line that is there is on the screen.
