@@ -120,11 +120,9 @@ impl State {
         if self.long_lines == LongLines::Wrapped {
             return;
         }
+        let lens = self.lens();
         if let Some(pane) = self.pane_mut() {
-            pane.sideways = match way {
-                Way::Up => pane.sideways.saturating_sub(Self::SIDESTEP),
-                Way::Down => pane.sideways.saturating_add(Self::SIDESTEP),
-            };
+            pane.sidestep(way, Self::SIDESTEP, lens);
         }
     }
 

@@ -50,10 +50,12 @@ pub fn head(mut text: String, chars: usize) -> String {
 pub fn rows(text: &str, columns: usize) -> Vec<Row<'_>> {
     let columns = columns.max(1);
     let starts = starts(text, columns);
-    let rows = (0..starts.len()).map(|row| Row {
-        cells: row_cells(text, columns, &starts, row).collect(),
-    });
-    rows.collect()
+    let ends = starts.iter().skip(1).map(|next| next.at);
+    let rows = starts.iter().zip(ends.chain([text.len()]));
+    rows.map(|(begun, end)| Row {
+        cells: row_cells(text, columns, *begun, begun.column, end).collect(),
+    })
+    .collect()
 }
 
 /// Where a row begins in its text.
@@ -62,7 +64,7 @@ pub(super) struct Start {
     /// At which byte.
     pub(super) at: usize,
     /// In which column, if all stood in one row.
-    column: usize,
+    pub(super) column: usize,
 }
 
 /// Where the rows of a text begin that are at most so wide, at least one column.
@@ -87,20 +89,17 @@ pub(super) fn starts(text: &str, columns: usize) -> Vec<Start> {
     starts
 }
 
-/// The cells of one row of a text whose rows begin there.
-pub(super) fn row_cells<'a>(
-    text: &'a str,
+/// The cells of a row that is so wide, from a place in it up to this byte of the text. It begins in the
+/// column `base`, if all stood in one row.
+pub(super) fn row_cells(
+    text: &str,
     columns: usize,
-    starts: &[Start],
-    row: usize,
-) -> impl Iterator<Item = Cell<'a>> + use<'a> {
-    let begun = starts.get(row).copied().unwrap_or(Start {
-        at: text.len(),
-        column: 0,
-    });
-    let end = starts.get(row + 1).map_or(text.len(), |next| next.at);
-    cells(&text[..end], begun).map(move |mut cell| {
-        cell.column -= begun.column;
+    from: Start,
+    base: usize,
+    end: usize,
+) -> impl Iterator<Item = Cell<'_>> {
+    cells(&text[..end], from).map(move |mut cell| {
+        cell.column -= base;
         // A tab may be wider than what is left, an emoji wider than the whole panel.
         cell.width = cell.width.min(columns.saturating_sub(cell.column));
         cell
@@ -109,7 +108,7 @@ pub(super) fn row_cells<'a>(
 
 /// All from there on in one row. What has no width by itself (a lone accent, marks that turn the
 /// direction of the text) is left out.
-fn cells(text: &str, from: Start) -> impl Iterator<Item = Cell<'_>> {
+pub(super) fn cells(text: &str, from: Start) -> impl Iterator<Item = Cell<'_>> {
     let mut column = from.column;
     let symbols = text[from.at..].grapheme_indices(true);
     symbols.filter_map(move |(at, symbol)| {

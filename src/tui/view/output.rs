@@ -192,7 +192,7 @@ fn cells(buffer: &mut Buffer, area: Rect, state: &State, pane: &Pane, row: RowId
         _ => MATCH,
     };
     let room = usize::from(area.width);
-    for cell in laid.row(row.row) {
+    for cell in laid.row_from(row.row, sideways) {
         let Some(column) = cell.column.checked_sub(sideways) else {
             continue;
         };

@@ -1,7 +1,10 @@
 //! Where a pane stands, and how it is moved.
 
 use super::{Beginning, Lens, LongLines, Pane, RowId, Scroll};
-use crate::tui::state::{ring::Ring, search::Search};
+use crate::tui::state::{
+    ring::Ring,
+    search::{Search, Way},
+};
 
 impl Pane {
     /// The rows on the screen, from the top.
@@ -127,6 +130,20 @@ impl Pane {
             } else {
                 column - lens.columns / 2
             };
+        }
+    }
+
+    /// Moves sideways; to the right until the end of the longest line is seen.
+    pub fn sidestep(&mut self, way: Way, columns: usize, lens: Lens) {
+        match way {
+            Way::Up => self.sideways = self.sideways.saturating_sub(columns),
+            Way::Down => {
+                let rows = self.visible(lens).into_iter();
+                let widths = rows.filter_map(|row| Some(self.laid(row.entry, lens)?.width()));
+                let most = widths.max().unwrap_or(0).saturating_sub(lens.columns);
+                let further = self.sideways.saturating_add(columns).min(most);
+                self.sideways = self.sideways.max(further);
+            }
         }
     }
 

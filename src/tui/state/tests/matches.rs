@@ -19,6 +19,23 @@ fn is_seen(sample: &Sample) -> bool {
     })
 }
 
+#[test]
+fn to_the_right_there_is_an_end_where_the_longest_line_that_is_seen_ends() {
+    let mut sample = long_lines();
+    sample.act(Action::Wrap);
+    for _ in 0..5000 {
+        sample.act(Action::Right);
+    }
+    let (pane, lens) = (sample.state.pane().unwrap(), sample.state.lens());
+    let longest = pane.laid(0, lens).unwrap().width();
+    assert_eq!(pane.sideways, longest - lens.columns);
+    sample.act(Action::Left);
+    assert_eq!(
+        sample.state.pane().unwrap().sideways,
+        longest - lens.columns - 8
+    );
+}
+
 /// The first line and the last one are far longer than the screen; each has the word once.
 fn long_lines() -> Sample {
     let mut sample = usual();
