@@ -250,7 +250,9 @@ fn typed(key: KeyEvent) -> Option<Action> {
         match key.code {
             Char('c') => return Some(Action::Close),
             Char('u') => Stroke::EraseToStart,
-            Char('w' | 'h') => Stroke::EraseWord,
+            // What Backspace sends in some terminals.
+            Char('h') => Stroke::Backspace,
+            Char('w') => Stroke::EraseWord,
             Char('a') => Stroke::Home,
             Char('e') => Stroke::End,
             _ => return None,
@@ -334,6 +336,9 @@ mod tests {
             action(&Event::Paste("a b".to_owned()), &Open::Nothing),
             None
         );
+        let erased = |letter| action(&key_event(Char(letter), KeyModifiers::CONTROL), &open);
+        assert_eq!(erased('h'), Some(Action::Type(Stroke::Backspace)));
+        assert_eq!(erased('w'), Some(Action::Type(Stroke::EraseWord)));
         let hasty = key_event(Char('b'), KeyModifiers::ALT);
         assert_eq!(action(&hasty, &open), Some(Action::Close));
         assert_eq!(action(&hasty, &Open::Nothing), None);
