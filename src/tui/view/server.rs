@@ -132,7 +132,8 @@ fn counts(state: &State) -> Line<'static> {
     Line::from(spans)
 }
 
-/// Mode and counts in one row, with the signs of the processes: `dev ▶3 ✗1`.
+/// Mode and counts in one row, with the signs of the processes: `dev ▶3 ✗1`, and whether the
+/// configuration is wrong.
 fn in_brief(state: &State) -> Line<'static> {
     let mode = match state.status.as_ref().map(|seen| seen.report.mode) {
         Some(Mode::Dev) => Span::styled("dev", BUSY),
@@ -147,6 +148,14 @@ fn in_brief(state: &State) -> Line<'static> {
             let count = processes.count() + 1;
             spans.push(Span::styled(format!(" {sign}{count}"), style));
         }
+    }
+    if state
+        .status
+        .as_ref()
+        .is_some_and(|it| it.report.config_error.is_some())
+    {
+        // Before the counts: whatever is cut off, this is seen.
+        spans.insert(1, Span::styled(" !config", BAD));
     }
     Line::from(spans)
 }

@@ -171,6 +171,17 @@ fn mode_and_counts_are_seen_on_the_smallest_screen() {
 }
 
 #[test]
+fn a_configuration_that_is_wrong_is_seen_on_the_smallest_screen() {
+    let processes = vec![process("main", &json!({})), crashed("web"), stopped("old")];
+    let mut sample = Sample::with(40, 10, processes.clone());
+    assert!(!shown(&sample).contains("!config"));
+    let mut report = status(processes);
+    report.config_error = Some("/home/u/ganbot/.mcp-run:3: mcp_prt: unknown key".to_owned());
+    sample.tell(Message::Status(Box::new(report)));
+    assert!(shown(&sample).contains("dev !config"));
+}
+
+#[test]
 fn a_configuration_that_is_wrong_says_why() {
     let mut sample = zoomed(Panel::Server, 60, 12, vec![process("main", &json!({}))]);
     let mut report = status(vec![process("main", &json!({}))]);
