@@ -92,6 +92,9 @@ impl State {
         if let Some(found) = search.next(pane, from, way) {
             search.found(topic, found);
             pane.reveal(found, search, lens);
+        } else if pane.ring.is_empty() && !pane.heard {
+            let text = format!("lines are still loading; n finds {} then", search.text);
+            self.messages.say(now, Tone::Plain, text);
         } else {
             let text = format!("nothing matches {}", search.text);
             self.messages.say(now, Tone::Warning, text);

@@ -76,3 +76,23 @@ fn a_match_far_to_the_right_in_a_cut_line_is_shown_and_one_at_the_left_again() {
         assert_eq!(sample.state.pane().unwrap().sideways == 0, is_at_left);
     }
 }
+
+#[test]
+fn while_lines_still_load_nobody_says_that_nothing_matches() {
+    let mut sample = long_lines();
+    finds(&mut sample, "TARGET3");
+    let message = |sample: &Sample| {
+        let newest = sample.state.messages.newest_first().next().unwrap();
+        newest.text.clone()
+    };
+    let topic = sample.state.topic().unwrap();
+    sample.state.feeds.pane_mut(&topic).unwrap().to_far_end();
+    sample.act(Action::NextMatch);
+    assert_eq!(
+        message(&sample),
+        "lines are still loading; n finds TARGET3 then"
+    );
+    sample.prints(1, 4, &["nothing"]);
+    sample.act(Action::NextMatch);
+    assert_eq!(message(&sample), "nothing matches TARGET3");
+}
