@@ -16,7 +16,7 @@ use std::{os::fd::OwnedFd, time::SystemTime};
 
 use bytes::Bytes;
 
-pub use self::text::escape_length;
+pub use self::text::{escape_length, grouped};
 use crate::{
     exit::Exit,
     ids::{BuildId, ProcessName, RunId},

@@ -138,7 +138,8 @@ fn ceil(text: &str, at: usize) -> usize {
 }
 
 /// A number as people read it: `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
+#[must_use]
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.char_indices() {

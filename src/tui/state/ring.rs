@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use bpm_actors::logs::grouped;
 use jiff::Timestamp;
 
 use super::feed::{Item, Line, Notice, Place};
@@ -33,9 +34,9 @@ impl fmt::Display for Said {
         }
         match self.notice {
             Notice::RunChanged(run) => write!(f, "run {run}"),
-            Notice::Gap(Some(lines)) => write!(f, "{lines} lines are gone"),
+            Notice::Gap(Some(lines)) => write!(f, "{} lines are gone", grouped(lines)),
             Notice::Gap(None) => f.write_str("lines are gone"),
-            Notice::Dropped(Some(lines)) => write!(f, "{lines} lines left out"),
+            Notice::Dropped(Some(lines)) => write!(f, "{} lines left out", grouped(lines)),
             Notice::Dropped(None) => f.write_str("lines left out"),
         }
     }
@@ -320,7 +321,7 @@ mod tests {
         let texts = (0..ring.end()).filter_map(|it| ring.entry(it));
         let texts: Vec<String> = texts.map(crate::tui::state::selection::text_of).collect();
         let wanted = [
-            "main: 500000 lines left out",
+            "main: 500,000 lines left out",
             "web: run 500",
             "text",
             "main: lines left out",
