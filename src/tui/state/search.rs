@@ -56,11 +56,20 @@ impl Search {
         self.current = Some((topic, entry));
     }
 
-    /// Where it matches in a text.
+    /// Where it matches in a text. Matches that touch are one: a pattern such as `.` has as many as the
+    /// text has letters.
     #[must_use]
     pub fn matches(&self, text: &str) -> Vec<Range<usize>> {
         let found = self.regex.find_iter(text).map(|it| it.range());
-        found.filter(|it| !it.is_empty()).collect()
+        let mut matches: Vec<Range<usize>> = Vec::new();
+        for it in found.filter(|it| !it.is_empty()) {
+            match matches.last_mut() {
+                Some(last) if last.end == it.start => last.end = it.end,
+                _ => matches.push(it),
+            }
+        }
+        matches.shrink_to_fit();
+        matches
     }
 
     /// The next entry that matches, beginning with `from`; round the end where there is none.
@@ -113,6 +122,15 @@ pub fn check(text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn matches_that_touch_are_one() {
+        let search = Search::parse("a|b").unwrap();
+        assert_eq!(search.matches("abcaab"), [0..2, 3..6]);
+        let search = Search::parse(".").unwrap();
+        let matches = search.matches(&"x".repeat(14_000));
+        assert_eq!((matches.len(), &matches[0]), (1, &(0..14_000)));
+    }
 
     #[test]
     fn only_a_capital_letter_makes_case_count() {
