@@ -230,6 +230,35 @@ fn all_processes_are_merged_and_cleared_and_zoomed() {
 }
 
 #[test]
+fn who_sees_all_processes_sees_those_too_that_a_reload_adds() {
+    let project = Project::new("tui-added");
+    let main = shell("main", MAIN);
+    project.config(&main);
+    let daemon = project.start();
+    daemon.until_state("main", "running");
+    let terminal = Terminal::start(&project, 120, 40);
+    terminal.press(&["a"]);
+    terminal.shows("main number 60 of main");
+    project.config(&format!("{main}{}", shell("other", OTHER)));
+    terminal.shows("other hello from other");
+    // Also who reads further up meanwhile, and goes to the end then.
+    terminal.press(&["PPage"]);
+    terminal.shows("G follows");
+    let third = shell("third", "echo hello from the third; exec sleep 1000");
+    project.config(&format!("{main}{}{third}", shell("other", OTHER)));
+    terminal.shows("▶ third");
+    terminal.shows("▶ third");
+    terminal.press(&["G"]);
+    terminal.shows("third hello from the third");
+    // And when one is gone, the others go on.
+    project.config(&format!("{main}{third}"));
+    terminal.hides("▶ other");
+    terminal.press(&["a", "a"]);
+    terminal.shows("third hello from the third");
+    terminal.shows("following");
+}
+
+#[test]
 fn a_mouse_clicks_turns_its_wheel_and_drags() {
     let (_project, _daemon, terminal) = two("tui-mouse");
     let (column, row) = terminal.place("number 60 of main");
