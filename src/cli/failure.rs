@@ -4,7 +4,7 @@ use std::{io, path::Path};
 
 use super::code::Code;
 use crate::{
-    client::{ClientError, FindError, TOKEN_VARIABLE},
+    client::{Client, ClientError, FindError, TOKEN_VARIABLE},
     config::LoadError,
 };
 
@@ -41,6 +41,15 @@ impl Failure {
     pub(super) fn new(code: Code, text: impl Into<String>) -> Self {
         let text = text.into();
         Self::Other { code, text }
+    }
+
+    /// The time ran out before the daemon said anything.
+    pub(super) fn silent(client: &Client) -> Self {
+        let url = &client.target().url;
+        Self::new(
+            Code::TimeUp,
+            format!("{url}: the daemon did not answer in time"),
+        )
     }
 
     /// How it ends.

@@ -17,6 +17,8 @@ use crate::client::{ClientError, Event, Events, Order};
 
 /// How often the time that something takes is brought up to date.
 const BEAT: Duration = Duration::from_secs(1);
+/// How long a look may take where the order is given no time.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Gives an order to processes and waits for what comes of it.
 ///
@@ -30,8 +32,10 @@ pub(super) async fn carry_out(
 ) -> Result<Code, Failure> {
     let client = link.client();
     // Before the order, so that nothing of it is missed.
-    let mut events = client.events(None, None).await.ok();
-    let status = client.status().await?;
+    let look = async { tokio::join!(client.events(None, None), client.status()) };
+    let looked = tokio::time::timeout(arguments.timeout.max(LOOK), look).await;
+    let (events, status) = looked.map_err(|_| Failure::silent(client))?;
+    let (mut events, status) = (events.ok(), status?);
     let names = names::chosen(&status, &arguments.names)?;
     let seconds = arguments.timeout.as_secs_f64();
     let mut answers: FuturesUnordered<_> = names

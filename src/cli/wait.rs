@@ -42,9 +42,7 @@ pub(super) async fn wait(
     };
     let looked = tokio::time::timeout_at(look_until, look(link.client(), arguments)).await;
     let Ok(looked) = looked else {
-        let url = &link.client().target().url;
-        let text = format!("{url}: the daemon did not answer in time");
-        return Err(Failure::new(Code::TimeUp, text));
+        return Err(Failure::silent(link.client()));
     };
     let (name, goal, at_once) = looked?;
     let came = if let Some(came) = at_once {
