@@ -62,6 +62,7 @@ impl State {
         let Some(pane) = self.pane_mut() else {
             return Vec::new();
         };
+        pane.sideways = 0;
         pane.to_top(lens);
         self.load_older(lens)
     }
@@ -107,6 +108,7 @@ impl State {
         let Some(pane) = self.feeds.pane_mut(&topic) else {
             return Vec::new();
         };
+        pane.sideways = 0;
         if pane.scroll == Scroll::Follow || pane.has_all() || !is_up {
             // Without the daemon there is nothing but what is here.
             pane.to_end();

@@ -133,18 +133,19 @@ impl Pane {
         }
     }
 
-    /// Moves sideways; to the right until the end of the longest line is seen.
+    /// Moves sideways; to the right until the end of the longest line is seen, and back to there at once
+    /// where all lines end before what is seen.
     pub fn sidestep(&mut self, way: Way, columns: usize, lens: Lens) {
-        match way {
-            Way::Up => self.sideways = self.sideways.saturating_sub(columns),
+        let rows = self.visible(lens).into_iter();
+        let widths = rows.filter_map(|row| Some(self.laid(row.entry, lens)?.width()));
+        let most = widths.max().unwrap_or(0).saturating_sub(lens.columns);
+        self.sideways = match way {
+            Way::Up => self.sideways.saturating_sub(columns).min(most),
             Way::Down => {
-                let rows = self.visible(lens).into_iter();
-                let widths = rows.filter_map(|row| Some(self.laid(row.entry, lens)?.width()));
-                let most = widths.max().unwrap_or(0).saturating_sub(lens.columns);
                 let further = self.sideways.saturating_add(columns).min(most);
-                self.sideways = self.sideways.max(further);
+                self.sideways.max(further)
             }
-        }
+        };
     }
 
     /// Whether the first line that is there is on the screen.

@@ -36,6 +36,21 @@ fn to_the_right_there_is_an_end_where_the_longest_line_that_is_seen_ends() {
     );
 }
 
+#[test]
+fn who_has_moved_far_behind_the_lines_is_back_with_one_step_to_the_left_or_with_g() {
+    let mut sample = usual();
+    sample.prints(1, 1, &["short"]).act(Action::Wrap);
+    let far = |sample: &mut Sample| {
+        let topic = sample.state.topic().unwrap();
+        sample.state.feeds.pane_mut(&topic).unwrap().sideways = 30_000;
+    };
+    for back in [Action::Left, Action::Top, Action::Bottom] {
+        far(&mut sample);
+        sample.act(back);
+        assert_eq!(sample.state.pane().unwrap().sideways, 0);
+    }
+}
+
 /// The first line and the last one are far longer than the screen; each has the word once.
 fn long_lines() -> Sample {
     let mut sample = usual();
