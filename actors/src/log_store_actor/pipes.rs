@@ -114,6 +114,11 @@ impl Output {
         }
     }
 
+    /// One read of what is there now, whether or not the event has told of it yet.
+    fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(&self.pipe, buffer)?)
+    }
+
     /// A turn brought so many bytes.
     fn had_turn(&self, got: usize) {
         let mut pace = self.pace.get();
@@ -178,7 +183,7 @@ impl LogStoreActor {
                 .and_then(|bytes| usize::try_from(bytes).ok())
                 .unwrap_or(0);
             while left > 0
-                && let Got::Bytes(count) = self.read(id)
+                && let Got::Bytes(count) = self.read(id, Output::read_now)
             {
                 left = left.saturating_sub(count);
             }
@@ -193,14 +198,14 @@ impl LogStoreActor {
     }
 
     /// One read, stored.
-    fn read(&mut self, id: PipeId) -> Got {
+    fn read(&mut self, id: PipeId, read: impl Fn(&Output, &mut [u8]) -> io::Result<usize>) -> Got {
         let Some(pipe) = self.pipes.get(&id) else {
             return Got::Nothing;
         };
         let (key, stream, output) = (pipe.key.clone(), pipe.stream, Rc::clone(&pipe.output));
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(READ, 0);
-        let got = match output.read(&mut buffer) {
+        let got = match read(&output, &mut buffer) {
             Ok(0) => Got::End,
             Ok(count) => {
                 self.take(&key, stream, &buffer[..count]);
@@ -237,7 +242,7 @@ impl StreamHandler<Readable> for LogStoreActor {
     fn handle(&mut self, Readable(id): Readable, ctx: &mut Context<Self>) {
         let mut got = 0;
         for _ in 0..TURN {
-            match self.read(id) {
+            match self.read(id, Output::read) {
                 Got::Bytes(count) => {
                     got += count;
                     // A flood is no reason for others to wait for this processor.

@@ -275,6 +275,18 @@ async fn fifty_megabytes_without_a_newline_are_kept_in_pieces_within_the_memory(
 }
 
 #[actix::test]
+async fn what_a_pipe_holds_at_the_end_is_stored_before_its_event_has_told_of_it() {
+    let (store, mut output) = store();
+    let mut stdout = open_stdout(&store, run(1)).await;
+    stdout.write_all(b"start\n").unwrap();
+    output.shows("[main] start\n").await;
+    // The store is asked before the runtime looks for events.
+    stdout.write_all(b"last words\n").unwrap();
+    store.send(crate::restart::Shutdown).await.unwrap();
+    assert_eq!(last_lines(&store, run(1)).await, ["start", "last words"]);
+}
+
+#[actix::test]
 async fn text_without_a_newline_is_visible_after_a_short_silence() {
     tokio::time::pause();
     let (store, mut output) = store();
