@@ -246,6 +246,16 @@ mod tests {
         (project, file)
     }
 
+    /// A project in a directory that another one may take the place of.
+    fn replaceable() -> (TempDir, PathBuf, PathBuf) {
+        let parent = tempfile::tempdir().unwrap();
+        let project = parent.path().canonicalize().unwrap().join("project");
+        let file = project.join(".mcp-run");
+        fs::create_dir(&project).unwrap();
+        fs::write(&file, "one").unwrap();
+        (parent, project, file)
+    }
+
     async fn tells(watcher: &mut ConfigWatcher) {
         timeout(LIMIT, watcher.changed()).await.unwrap();
         watcher.follow();
@@ -380,11 +390,7 @@ mod tests {
 
     #[tokio::test]
     async fn another_directory_in_the_place_of_the_project_is_watched() {
-        let parent = tempfile::tempdir().unwrap();
-        let project = parent.path().canonicalize().unwrap().join("project");
-        let file = project.join(".mcp-run");
-        fs::create_dir(&project).unwrap();
-        fs::write(&file, "one").unwrap();
+        let (parent, project, file) = replaceable();
         let mut watcher = ConfigWatcher::of(&file);
 
         fs::rename(&project, parent.path().join("old")).unwrap();
@@ -397,11 +403,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_directory_that_is_made_again_is_watched_even_with_the_same_inode() {
-        let parent = tempfile::tempdir().unwrap();
-        let project = parent.path().canonicalize().unwrap().join("project");
-        let file = project.join(".mcp-run");
-        fs::create_dir(&project).unwrap();
-        fs::write(&file, "one").unwrap();
+        let (_parent, project, file) = replaceable();
         let mut watcher = ConfigWatcher::of(&file);
 
         // File systems like to give a number again that has become free just now.
